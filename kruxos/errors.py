@@ -117,6 +117,7 @@ class UnsupportedError(CallerError):
     """No provider that may answer can do what the request needs."""
 
     code = "unsupported"
+    moves_on = True
     recovery = "leave out what the model cannot do, or choose another model"
 
 

@@ -93,7 +93,10 @@ class Outbox:
             pieces.append(data)
             size += len(data)
         while self._order and size < TAKE_BYTES_AIM:
-            call = self._order.popleft()
+            call = self._order[0]
+            if size and size + call.bytes > wire.EVENT_BYTES_AIM:
+                break  # what is large travels alone, so that a message stays under its cap
+            self._order.popleft()
             taken = self._take_call(call)
             pieces += taken
             size += sum(map(len, taken))
