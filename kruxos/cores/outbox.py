@@ -57,6 +57,14 @@ class Outbox:
             return True
         return False
 
+    def pause(self, number: int) -> bool:
+        """Counts a call as over its bound whatever waits of it. True: it was not before."""
+        call = self._calls.get(number)
+        if call is None or call.paused:
+            return False
+        call.paused = True
+        return True
+
     def put_last(self, number: int, frame: wire.Frame) -> None:
         """A call's last frame."""
         call = self._waiting(number)
