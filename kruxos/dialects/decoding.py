@@ -23,7 +23,7 @@ from kruxos.events import Event, Notice, Start, State, Usage, UsageUpdate
 from . import failures, verdicts
 from .base import EncodedRequest, Ending, Target
 from .sse import EventStream
-from .text import parse_json
+from .text import Balance, parse_json
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 """A whole answer that is not streamed."""
@@ -121,7 +121,7 @@ class AnswerDecoder(ABC):
     def _take(self, name: str, text: str) -> None:
         if self.ending is not None or not text:
             return
-        if text == DONE:
+        if text[0] == "[" and text.strip() == DONE:
             self._done()
             return
         try:
@@ -148,7 +148,7 @@ class AnswerDecoder(ABC):
 
     def _take_cut(self, name: str, text: str) -> None:
         """The last event, where the body ends without a blank line: it may be cut off itself."""
-        if text != DONE:
+        if text.strip() != DONE:
             try:
                 parse_json(text)
             except ValueError:
@@ -165,8 +165,7 @@ class AnswerDecoder(ABC):
         if isinstance(value, dict):
             self._answer(cast("dict[str, Any]", value))
             return
-        cut_off = body[:1] == b"{" and not body.rstrip().endswith(b"}")
-        self._fail(self._interrupted() if cut_off else self._not_an_answer(body))
+        self._fail(self._interrupted() if _is_cut_off(body) else self._not_an_answer(body))
 
     @abstractmethod
     def _event(self, name: str, value: dict[str, Any]) -> None:
@@ -251,6 +250,12 @@ class AnswerDecoder(ABC):
         what = f"the provider answered with {self._content_type or 'something'} that is not an answer in its protocol"
         error = verdicts.error_of(errors.ProviderProtocolError, failure, self._target, sent=self._encoded.http.body)
         return errors.ProviderProtocolError(f"{what}: {errors.ProviderProtocolError.recovery}", detail=error.detail)
+
+
+def _is_cut_off(body: bytes) -> bool:
+    balance = Balance()
+    balance.feed(body.decode("utf-8", "replace"))
+    return body[:1] in (b"{", b"[") and not balance.is_whole
 
 
 def _too_deep() -> errors.ProviderProtocolError:

@@ -15,8 +15,9 @@ from kruxos.errors import EXCERPT_CHARS
 from .text import parse_json
 
 _KEY = re.compile(
-    r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|xai|key|api|sess)[-_][A-Za-z0-9_*.-]{6,}|AIza[A-Za-z0-9_-]{10,}"
-    r"|(?<=bearer )\S{8,}|(?<=key provided: )\S+|(?<=api key: )\S+",
+    r"(?<![a-z0-9])(?:sk|pk|rk|gsk|xai|sess)[-_](?=\S{0,200}\d)[a-z0-9_*.-]{6,}|AIza[a-z0-9_-]{10,}"
+    r"|(?<=bearer )\S{8,}|(?<=key provided: )\S+|(?<=api key: )\S+"
+    r"|(?<![a-z0-9_-])(?=[a-z0-9_-]{0,200}\d)[a-z0-9_-]{40,}|(?<![a-z0-9])[0-9a-f]{32}(?![a-z0-9])",
     re.IGNORECASE,
 )
 _RUN_CHARS = 24

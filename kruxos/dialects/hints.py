@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 HINT_MAX_S = 32 * 24 * 3600.0
 """A hint further away than a month and a day is not believed."""
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HTTP_DATE = re.compile(
+    r"\w{3,9}, (?P<day>\d{2}) (?P<month>\w{3}) (?P<year>\d{4}) (?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2}) GMT"
+)
 _EPOCH_S = 1e9
 _EPOCH_MS = 1e12
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{1,18})?")
@@ -66,11 +70,24 @@ def moment(text: str, now: float) -> float | None:
 
 
 def _date(text: str) -> float | None:
+    found = _HTTP_DATE.fullmatch(text.strip())
     try:
-        parsed = datetime.fromisoformat(text.strip()) if text[:2].isdigit() else parsedate_to_datetime(text)
+        if found:
+            day, month, year, *clock = (found[name] for name in ("day", "month", "year", "hour", "minute", "second"))
+            hour, minute, second = (int(part) for part in clock)
+            number = _MONTHS.index(month) + 1
+            return datetime(int(year), number, int(day), hour, minute, second, tzinfo=UTC).timestamp()
+        parsed = datetime.fromisoformat(text.strip())
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, OverflowError):
         return None
+
+
+def http_date(at: float) -> str:
+    """A time as HTTP headers have it, such as ``Sun, 22 Nov 2026 12:00:00 GMT``."""
+    when = datetime.fromtimestamp(at, UTC)
+    day = f"{_DAYS[when.weekday()]}, {when.day:02} {_MONTHS[when.month - 1]} {when.year:04}"
+    return f"{day} {when.hour:02}:{when.minute:02}:{when.second:02} GMT"
 
 
 def spoken_s(message: str) -> float | None:

@@ -40,6 +40,8 @@ class Lines:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are whole now."""
+        if self.overflowed:
+            return []
         if self._after_cr and data:
             self._after_cr = False
             if data[0] == _LF:
@@ -60,7 +62,7 @@ class Lines:
 
     def _within_limit(self, lines: list[bytes]) -> list[bytes]:
         for position, line in enumerate([*lines, self._held]):
-            if self.overflowed or len(line) > self._limit:
+            if len(line) > self._limit:
                 self.overflowed = True
                 self._held.clear()
                 return lines[:position]

@@ -15,6 +15,7 @@ from kruxos.messages import compact_json
 
 REPLACEMENT = "\ufffd"
 
+_MARKS = re.compile(r'\\.|["{}\[\]]|\\\Z', re.DOTALL)  # an escape, a quote, a bracket, an escape that was cut
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -78,3 +79,29 @@ class Joiner:
         rest = REPLACEMENT if self._half else ""
         self._half = ""
         return rest
+
+
+class Balance:
+    """Whether JSON text that comes in pieces is a whole object or list by now, going by its brackets."""
+
+    __slots__ = ("_depth", "_escape", "_in_string", "is_whole")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escape = ""
+        self.is_whole = False
+
+    def feed(self, piece: str) -> None:
+        """Takes the next piece in; every character is looked at once."""
+        piece = self._escape + piece
+        self._escape = ""
+        for found in _MARKS.finditer(piece):
+            mark = found[0]
+            if mark == '"':
+                self._in_string = not self._in_string
+            elif mark == "\\":
+                self._escape = mark
+            elif not self._in_string and len(mark) == 1:
+                self._depth += 1 if mark in "{[" else -1
+                self.is_whole = self._depth == 0

@@ -139,8 +139,8 @@ _BY_STATUS: dict[int, Kind] = {
 
 def kind_of(failure: Failure, codes: Codes | None = None) -> Kind:
     """The class of error that a failure is. ``codes`` are a provider's own numeric codes."""
-    said = _URL.sub("", failure.said()).lower()
     words = [word.lower() for layer in failure.layers() for word in _words(layer)]
+    said = " ".join([_URL.sub("", failure.said()).lower(), *words])  # a code may be a sentence (xAI)
     judges: tuple[Callable[[], Kind | None], ...] = (
         lambda: _first(codes or {}, [layer.code for layer in failure.layers()]),
         lambda: _first(_WORDS, words),

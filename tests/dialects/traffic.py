@@ -14,6 +14,7 @@ from kruxos.dialects.profiles import PROFILES
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError
 from kruxos.events import Assembler, Event, State
+from kruxos.messages import ProviderState, Text, Thinking, ToolCall
 
 WIRES = {"messages": "anthropic", "chat": "openai-chat"}
 PROFILE_OF_HOST = {
@@ -77,11 +78,11 @@ def meaning(outcome: Outcome) -> dict[str, Any]:
     decoder = outcome.decoder
     ending = decoder.ending if decoder else None
     usage = decoder.usage if decoder else None
-    calls = [part for part in parts if type(part).__name__ == "ToolCall"]
-    blocks = [json.loads(part.data) for part in parts if getattr(part, "kind", "") == "block"]
+    calls = [part for part in parts if isinstance(part, ToolCall)]
+    blocks = [json.loads(part.data) for part in parts if isinstance(part, ProviderState) and part.kind == "block"]
     return {
-        "text": "".join(part.text for part in parts if type(part).__name__ == "Text"),
-        "thinking": "".join(part.text for part in parts if type(part).__name__ == "Thinking"),
+        "text": "".join(part.text for part in parts if isinstance(part, Text)),
+        "thinking": "".join(part.text for part in parts if isinstance(part, Thinking)),
         "tool_calls": [(call.id, call.name, call.arguments) for call in calls],
         "server_tools": [block["name"] for block in blocks if block["type"] in SERVER_TOOLS],
         "stop": ending.raw_finish_reason if ending else None,
@@ -131,3 +132,49 @@ def expected_meaning(expected: dict[str, Any]) -> dict[str, Any]:
         "opaque": expected["opaque"]["sha256"],
         "complete": expected["complete"],
     }
+
+
+def mismatches(outcome: Outcome, expected: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """By name, what came and what was expected where the two differ."""
+    came, wanted = meaning(outcome), expected_meaning(expected)
+    if len(came["tool_calls"]) == len(wanted["tool_calls"]):  # ids that the provider gave; where none, ours is made up
+        pairs = zip(came["tool_calls"], wanted["tool_calls"], strict=True)
+        came["tool_calls"] = [call if call[0] and wish[0] else (wish[0], *call[1:]) for call, wish in pairs]
+    differences = {name: (came[name], wanted[name]) for name in wanted if came[name] != wanted[name]}
+    if _error(outcome.error) != _expected_error(expected["error"], outcome.error):
+        differences["error"] = (outcome.error, expected["error"])
+    return differences
+
+
+def _error(error: KruxosError | None) -> tuple[Any, ...] | None:
+    return None if error is None else (error.detail.provider_status, error.detail.provider_code)
+
+
+def _expected_error(error: dict[str, Any] | None, came: KruxosError | None) -> tuple[Any, ...] | None:
+    if error is None:
+        return None
+    words = [str(word) for word in (error["type"], error["code"]) if word is not None]
+    code = came.detail.provider_code if came and came.detail.provider_code in words else words[0]
+    return error["status"], code
+
+
+_ENCRYPTED = ("encrypted_content", "encrypted_index", "encrypted_stdout")
+
+
+def opaque_of_tools(outcome: Outcome) -> list[str]:
+    """SHA-256 of each encrypted payload in the blocks and citations that a provider's own tools made."""
+    states = [event for event in outcome.events if isinstance(event, State)]
+    values = [json.loads(state.data) for state in states if state.kind in ("block", "citations")]
+    return [hashlib.sha256(text.encode()).hexdigest() for value in values for text in _encrypted(value)]
+
+
+def _encrypted(value: Any) -> Iterable[str]:
+    if isinstance(value, list):
+        for inner in value:
+            yield from _encrypted(inner)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name in _ENCRYPTED and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _encrypted(inner)

@@ -7,7 +7,6 @@ stream's error has no status but the word that stands for one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import formatdate
 from typing import Any
 
 from kruxos import errors
@@ -72,5 +71,5 @@ def encode_error(error: KruxosError) -> tuple[int, dict[str, str], bytes]:
     status, _ = _WORDS.get(error.code, _OTHER)
     headers = {"content-type": "application/json", "x-should-retry": "true" if error.retryable else "false"}
     if error.retry_at is not None:
-        headers["retry-after"] = formatdate(error.retry_at, usegmt=True)
+        headers["retry-after"] = hints.http_date(error.retry_at)
     return status, headers, body_bytes(error_body(error))

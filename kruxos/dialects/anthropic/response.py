@@ -149,7 +149,8 @@ class MessagesDecoder(AnswerDecoder):
         block = self._blocks[index] = _Block(self._new_part(), _text(fields, "type"), fields)
         if block.kind == "text":
             self._text(block, fields.get("text"))
-            block.citations += cast("list[Any]", fields.get("citations") or [])
+            citations = fields.get("citations")
+            block.citations += cast("list[Any]", citations) if isinstance(citations, list) else []
         elif block.kind == "thinking":
             self._thinking(block, fields.get("thinking"))
             self._hold_piece(block, "signature", fields.get("signature"))

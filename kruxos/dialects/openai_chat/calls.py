@@ -9,43 +9,16 @@ unless a new id or a new name after complete arguments says otherwise; with neit
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from kruxos.dialects.text import Joiner, scrub, whole
+from kruxos.dialects.text import Balance, Joiner, scrub, whole
 from kruxos.events import Event, ToolCallBegin, ToolCallDelta, ToolCallEnd
 from kruxos.messages import compact_json
 
 
-class _Balance:
-    """Whether JSON text that comes in pieces is a whole object or list by now."""
-
-    __slots__ = ("_depth", "_escape", "_in_string", "is_whole")
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._in_string = False
-        self._escape = ""
-        self.is_whole = False
-
-    def feed(self, piece: str) -> None:
-        self._escape, piece = "", self._escape + piece
-        for mark in _MARKS.findall(piece):
-            if mark == '"':
-                self._in_string = not self._in_string
-            elif mark == "\\":
-                self._escape = mark
-            elif not self._in_string and len(mark) == 1:
-                self._depth += 1 if mark in "{[" else -1
-                self.is_whole = self._depth == 0
-
-
-_MARKS = re.compile(r'\\.|["{}\[\]]|\\\Z', re.DOTALL)
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """One call. ``pieces`` wait for its name; ``unread`` are arguments whose balance was not asked for yet."""
 
@@ -55,7 +28,7 @@ class Call:
     joiner: Joiner = field(default_factory=Joiner)
     pieces: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
-    balance: _Balance = field(default_factory=_Balance)
+    balance: Balance = field(default_factory=Balance)
 
     @property
     def is_complete(self) -> bool:
@@ -87,10 +60,11 @@ class Calls:
         function = delta.get("function")
         fields = cast("dict[str, Any]", function) if isinstance(function, dict) else delta
         call_id, name = _text(delta.get("id")), _text(fields.get("name"))
-        index = delta.get("index")
+        index, arguments = delta.get("index"), fields.get("arguments")
+        if not (call_id or name or arguments):
+            return
         call = self._find(call_id, index if isinstance(index, int) else None, name)
         self._adopt(call, call_id, name)
-        arguments = fields.get("arguments")
         if isinstance(arguments, (dict, list)):
             arguments = compact_json(scrub(arguments))
         piece = call.joiner.feed(arguments) if isinstance(arguments, str) else ""
@@ -111,7 +85,7 @@ class Calls:
                 self._begin(call, out)
             if rest := call.joiner.finish():
                 out.append(ToolCallDelta(cast("int", call.index), rest))
-        out.extend(ToolCallEnd(cast("int", call.index)) for call in self._calls)
+        out.extend(ToolCallEnd(index) for index in sorted(cast("int", call.index) for call in self._calls))
 
     def _find(self, call_id: str, index: int | None, name: str) -> Call:
         if call_id and call_id in self._by_id:
@@ -141,7 +115,7 @@ class Calls:
 
     def _made_up_id(self, call: Call) -> str:
         """An id where the server gives none: the same for the same answer, different from one to the next."""
-        digest = hashlib.sha256(f"{self.seed}\n{self._calls.index(call)}\n{call.name}".encode())
+        digest = hashlib.sha256(f"{self.seed}\n{call.index}\n{call.name}".encode())
         return f"call_{digest.hexdigest()[:24]}"
 
 

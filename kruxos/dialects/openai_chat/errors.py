@@ -7,11 +7,10 @@ Mistral's by its answers: 3051 is used for more than one thing, so it is not her
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import formatdate
 from typing import Any, cast
 
 from kruxos import errors
-from kruxos.dialects import failures, verdicts
+from kruxos.dialects import failures, hints, verdicts
 from kruxos.dialects.base import EncodedRequest, Target
 from kruxos.dialects.text import body_bytes
 from kruxos.dialects.verdicts import Codes, Kind
@@ -136,5 +135,5 @@ def encode_error(error: KruxosError) -> tuple[int, dict[str, str], bytes]:
     status, _, _ = _WORDS.get(error.code, _OTHER)
     headers = {"content-type": "application/json", "x-should-retry": "true" if error.retryable else "false"}
     if error.retry_at is not None:
-        headers["retry-after"] = formatdate(error.retry_at, usegmt=True)
+        headers["retry-after"] = hints.http_date(error.retry_at)
     return status, headers, body_bytes(error_body(error))

@@ -41,8 +41,8 @@ class ChatDecoder(AnswerDecoder):
     """Decodes one answer of Chat Completions."""
 
     __slots__ = (
-        "_calls", "_counts", "_details", "_details_part", "_finish_reason", "_index", "_joiner", "_kind", "_model",
-        "_native_reason", "_refusal", "_response_id",
+        "_calls", "_counts", "_details", "_details_part", "_finish_reason", "_has_reasoning_field", "_index", "_joiner",
+        "_kind", "_model", "_native_reason", "_refusal", "_response_id",
     )  # fmt: skip
 
     def __init__(self, target: Target, encoded: EncodedRequest, content_type: str) -> None:
@@ -57,6 +57,7 @@ class ChatDecoder(AnswerDecoder):
         self._model = ""
         self._response_id: str | None = None
         self._finish_reason: str | None = None
+        self._has_reasoning_field = False
         self._native_reason: Any = None
         self._refusal: list[str] = []
 
@@ -132,9 +133,11 @@ class ChatDecoder(AnswerDecoder):
     def _delta(self, delta: dict[str, Any], *, is_whole: bool) -> None:
         details = delta.get("reasoning_details")
         field, reasoning = field_of(delta)
+        self._has_reasoning_field |= bool(field)
         if details and isinstance(details, list):
             self._reasoning_details(cast("list[Any]", details), is_whole=is_whole)
-            reasoning = reasoning or shown(cast("list[Any]", details))
+            if not reasoning and not self._has_reasoning_field:
+                reasoning = shown(cast("list[Any]", details))
         if reasoning:
             self._thinking(reasoning, field)
         content = delta.get("content")
