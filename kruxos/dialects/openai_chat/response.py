@@ -67,11 +67,11 @@ class ChatDecoder(AnswerDecoder):
         choices = value.get("choices")
         if choices:
             self._choices(choices)
+        if "x_groq" in value:
+            self._groq(value["x_groq"])
         usage = value.get("usage")
         if usage:
             self._merge_usage(usage)
-        elif "x_groq" in value:
-            self._groq(value["x_groq"])
         if value.get("error") or name == "error" or not (choices or usage or "choices" in value):
             self._maybe_refused(name, value)
 
@@ -170,7 +170,9 @@ class ChatDecoder(AnswerDecoder):
         elif isinstance(part, dict):
             fields = cast("dict[str, Any]", part)
             if fields.get("type") == "thinking":
-                self._thinking("".join(_texts(fields.get("thinking"))), CHUNK, fields.get("signature"))
+                thought, signature = "".join(_texts(fields.get("thinking"))), fields.get("signature")
+                if thought or signature:
+                    self._thinking(thought, CHUNK, signature)
             else:
                 for text in _texts(fields.get("text")):
                     self._text(text)

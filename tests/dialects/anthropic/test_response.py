@@ -18,6 +18,7 @@ from kruxos.events import (
     Usage,
     UsageUpdate,
 )
+from kruxos.messages import Text
 from tests.dialects.support import decoder, parts_of, run, sent, sse, target
 
 AIM = target("anthropic", "claude-sonnet-4-6")
@@ -393,7 +394,8 @@ def test_blocks_may_be_interleaved_and_left_open() -> None:
         delta(1, "text_delta", text="d"),
     ]
     answer = decoder(AIM)
-    assert [part.text for part in parts_of(run(answer, sse(*mixed, end(), STOP)))] == ["ac", "bd"]  # type: ignore[union-attr]
+    parts = parts_of(run(answer, sse(*mixed, end(), STOP)))
+    assert parts == [Text("ac"), Text("bd")]
 
 
 def test_state_over_its_bound_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ def texts(events: list[Event]) -> list[str]:
             "502",
         ),
         (chunk(x_groq={"error": "over capacity"}), "provider_error", None, None),
+        (chunk(x_groq={"error": "over capacity"}, usage=USAGE), "provider_error", None, None),
     ],
 )
 def test_an_error_inside_a_stream_ends_it_with_its_class(fault: Any, code: str, status: int | None, word: str) -> None:
