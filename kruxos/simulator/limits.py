@@ -74,7 +74,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """A limit that a request would break. ``wait_s`` is how long until it would not; ``name`` says which."""
+    """A limit that a request would break. ``name`` says which; ``wait_s`` is how long until it would not.
+
+    What asks for more than a whole minute's limit is refused for good, whatever the wait says.
+    """
 
     name: str
     limit: int
@@ -140,7 +143,7 @@ def _take(meters: Meters, rows: tuple[_Row, ...]) -> Exceeded | None:
     for name, bucket_of, needed, _ in rows:
         bucket = bucket_of(meters)
         wait_s = bucket.wait_s(needed)
-        if wait_s > 0:
+        if wait_s > 0 or needed > bucket.per_minute:
             used = bucket.per_minute - bucket.remaining
             return Exceeded(name, bucket.per_minute, used, needed, wait_s)
     for _, bucket_of, _, taken in rows:

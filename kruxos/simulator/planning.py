@@ -201,7 +201,7 @@ class _Writer:
             if self._is_cut or self._stopped_by is not None:
                 return
             match part:
-                case Thinking():
+                case Thinking() if self._order.thinking is not None:
                     self._thinking(part.text)
                 case Text():
                     self._text(part.text)
