@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import trio
 
@@ -72,13 +73,20 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serves until interrupted. Gives the exit status: 0, or 2 for options that can't be."""
+    status = 0
     try:
-        simulator = Simulator(settings_of(arguments))
-        trio.run(_serve, simulator)
-    except (BadRequestError, OSError) as error:
-        sys.stderr.write(f"kruxos simulate: {error}\n")
-        return 2
-    return 0
+        trio.run(_serve, Simulator(settings_of(arguments)))
+    except* (BadRequestError, OSError) as group:
+        sys.stderr.write(f"kruxos simulate: {_cause(group)}\n")
+        status = 2
+    return status
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first error within groups of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

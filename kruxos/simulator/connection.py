@@ -14,9 +14,9 @@ from enum import Enum
 import h11
 import trio
 
-from .dispatch import respond
+from .dispatch import refuse_large, respond
 from .journal import Recorded
-from .routes import body_limit, refuse_size
+from .routes import body_limit
 from .steps import Asked, Cut, Data, End, Head, Response, Step, Wait, whole
 from .world import World
 
@@ -33,7 +33,6 @@ LINGER_BYTES_MAX = 64 * 1024 * 1024
 _FLUSH_BYTES = 64 * 1024
 _RECEIVE_BYTES = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
-_GONE = (BrokenPipeError, ConnectionError, OSError)
 
 Clock = Callable[[], float]
 
@@ -65,20 +64,19 @@ class Connection:
         try:
             while await self._serve_one() is _After.NEXT:
                 self._http.start_next_cycle()
-        except _Left:
-            self._note_left()
-        except _GONE:
+        except (_Left, OSError):
             self._note_left()
         except h11.RemoteProtocolError as error:
             await self._refuse_protocol(error)
         except trio.TooSlowError:
-            pass
+            self._note_cut()
 
     async def _serve_one(self) -> _After:
         self._recorded = None
         asked, is_whole = await self._receive()
         if not is_whole:
-            await self._play(refuse_size(asked))
+            response, self._recorded = refuse_large(self._world, asked, self._clock())
+            await self._play(response)
             await self._linger()
             return _After.CLOSED
         response, self._recorded = respond(self._world, asked, self._clock())
@@ -95,12 +93,12 @@ class Connection:
             key, text = name.decode("ascii"), value.decode("latin-1")
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         asked = Asked(request.method.decode("ascii"), request.target.decode("latin-1"), headers)
-        body = bytearray()
+        body, limit = bytearray(), body_limit(asked)
         with trio.fail_after(REQUEST_S):
             while not isinstance(event := await self._event(), h11.EndOfMessage):
                 if isinstance(event, h11.Data):
                     body += event.data
-                if len(body) > body_limit(asked):
+                if len(body) > limit:
                     return asked, False
         return Asked(asked.method, asked.target, headers, bytes(body)), True
 
@@ -208,8 +206,8 @@ class Connection:
         try:
             await self._play(Response(whole(status, (("content-type", "text/plain"), ("connection", "close")), body)))
             await self._linger()
-        except (_Left, *_GONE, trio.TooSlowError):
-            pass
+        except (_Left, OSError, trio.TooSlowError):
+            return
 
     def _note_left(self) -> None:
         if self._recorded is not None and self._recorded.finished_at is None:

@@ -6,7 +6,8 @@
 
 The first word names a fault (see ``faults``); ``name=value`` are its options. Beside a fault, or without one, a
 directive may wish for an answer: ``tool`` or ``tool=NAME`` (the tool to call), ``calls=N`` (that many at once),
-``tokens=N`` (length), ``thinking=N`` (length), ``text="..."`` (these words), ``refuse`` (the model declines).
+``tokens=N`` (length), ``thinking=N`` (length), ``text="..."`` (these words), ``refuse`` (the model declines),
+``redacted`` (its thinking can't be read).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ CALLS_MAX = 64
 TOKENS_MAX = 1_000_000
 _MARKER = re.compile(r"\[\[simulate\b([^\[\]]{0,400})\]\]")
 _SIGN = "[[simulate"
+_BARE_WISHES = ("tool", "refuse", "redacted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Wishes:
     thinking: int | None = None
     text: str | None = None
     refuse: bool = False
+    redacted: bool = False
 
     def __or__(self, other: Wishes) -> Wishes:
         given = {each.name: getattr(other, each.name) for each in fields(other)}
@@ -70,7 +73,7 @@ def parse(text: str) -> Directive:
     bare = [word for word in words if "=" not in word]
     options = dict(word.split("=", 1) for word in words if "=" in word)
     wishes = _wishes(bare, options)
-    names = [word for word in bare if word not in ("tool", "refuse")]
+    names = [word for word in bare if word not in _BARE_WISHES]
     if len(names) > 1:
         raise BadRequestError(f"simulate: {names[1]!r} is a second fault; one at a time")
     if options and not names:
@@ -88,6 +91,7 @@ def _wishes(bare: list[str], options: dict[str, str]) -> Wishes:
         thinking=_number(options, "thinking", TOKENS_MAX),
         text=options.pop("text", None),
         refuse="refuse" in bare,
+        redacted="redacted" in bare,
     )
 
 

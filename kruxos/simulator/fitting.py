@@ -61,7 +61,7 @@ class _Fitting:
         if fields.get("enum"):
             return self.chance.choice(fields["enum"])
         for key in ("anyOf", "oneOf"):
-            options = [each for each in _schemas(fields.get(key)) if each.get("type") != "null"]
+            options = sorted(_schemas(fields.get(key)), key=lambda each: each.get("type") == "null")
             if options:
                 rest = {inner: value for inner, value in fields.items() if inner != key}
                 return self.value(rest | self._resolved(options[0]), name, depth + 1)

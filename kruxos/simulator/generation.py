@@ -19,7 +19,7 @@ from .call import Call, Refused
 from .damage import damage_events, damage_steps
 from .directives import NOTHING, Directive, from_model, markers
 from .faults import Fault
-from .limits import Cost
+from .limits import Cost, Meters
 from .pacing import Pace
 from .planning import Order, Plan, asked_of, digest, marked_texts, plan, tokens_of
 from .provider import Question
@@ -42,11 +42,13 @@ def generate(call: Call) -> Response:
     directive = Directive(wishes=header.wishes) | behind | _marked(call, decoded)
     asked = asked_of(decoded.request)
     fault = fault or _strike(call, directive.fault, asked)
+    meters = _charge(call, question, decoded)
     scripted = call.world.script.take(asked)
     fault = fault or _strike(call, call.directive(scripted.fault).fault if scripted else None, asked)
-    made = plan(_order(call, question, decoded, directive, scripted))
-    _charge(call, question, decoded, made)
-    response = _respond(call, decoded, made, fault)
+    order = _order(call, question, decoded, directive, scripted)
+    made = plan(order)
+    meters.spend(made.output_tokens)
+    response = _respond(call, decoded, made, fault, Pace(call.world.settings.timing, order.name))
     response.model, response.is_stream = call.model, decoded.stream
     if fault is not None:
         response.outcome, response.detail = "fault", fault.text
@@ -112,24 +114,23 @@ def _order(
         usage=provider.usage,
         limit=0 if question.body.get("max_tokens") == 0 else decoded.request.max_output_tokens,
         signer=call.world.signer,
-        seed=call.world.settings.seed,
+        name=digest(call.world.settings.seed, question.sold.id, decoded.request),
         directive=directive,
         scripted=scripted,
     )
 
 
-def _charge(call: Call, question: Question, decoded: DecodedRequest, made: Plan) -> None:
+def _charge(call: Call, question: Question, decoded: DecodedRequest) -> Meters:
     """Takes the request's cost from the key's limits. Raises ``Refused``."""
     most = decoded.request.max_output_tokens or _OUTPUT_TOKENS_GUESSED
-    cost = Cost(question.input_tokens, made.output_tokens, question.input_tokens + most)
-    exceeded = call.provider.take(call.meter(question), cost)
+    meters = call.meter(question)
+    exceeded = call.provider.take(meters, Cost(question.input_tokens, question.input_tokens + most))
     if exceeded is not None:
         raise Refused(call.provider.limited(exceeded, call.model), "rate_limit")
+    return meters
 
 
-def _respond(call: Call, decoded: DecodedRequest, made: Plan, fault: Fault | None) -> Response:
-    settings = call.world.settings
-    pace = Pace(settings.timing, digest(settings.seed, call.model, decoded.request))
+def _respond(call: Call, decoded: DecodedRequest, made: Plan, fault: Fault | None, pace: Pace) -> Response:
     encoder = _encoder(call, decoded)
     headers: Headers = (("content-type", encoder.content_type), *call.headers())
     events = damage_events(made.events, fault, is_stream=decoded.stream)

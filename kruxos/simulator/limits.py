@@ -62,13 +62,19 @@ class Meters:
         for bucket in (self.requests, self.input, self.output, self.tokens):
             bucket.refill(now)
 
+    def spend(self, output_tokens: int) -> None:
+        """Charges an answer that was made."""
+        self.output.left -= output_tokens
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a request takes: tokens in, tokens out, and both as a provider counts them that has one limit for all."""
+    """What a request takes: tokens in, and all tokens that a provider charges in advance that counts them together.
+
+    What an answer takes is charged when it was made (``Meters.spend``).
+    """
 
     input_tokens: int
-    output_tokens: int
     tokens: int
 
 
@@ -124,7 +130,7 @@ def take_apart(meters: Meters, cost: Cost) -> Exceeded | None:
     rows: tuple[_Row, ...] = (
         ("requests", lambda each: each.requests, 1, 1),
         ("input tokens", lambda each: each.input, cost.input_tokens, cost.input_tokens),
-        ("output tokens", lambda each: each.output, 1, cost.output_tokens),
+        ("output tokens", lambda each: each.output, 1, 0),
     )
     return _take(meters, rows)
 

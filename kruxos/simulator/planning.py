@@ -38,6 +38,8 @@ SHOWN = "shown"
 OMITTED = "omitted"
 HIDDEN = "hidden"
 """How thinking is told: its text and signature; the signature alone; only its tokens."""
+REDACTED = "redacted_thinking"
+"""The kind of thinking that only its provider can read; here also the text that its data is signed for."""
 ASKED_CHARS_MAX = 100_000
 
 
@@ -45,7 +47,8 @@ ASKED_CHARS_MAX = 100_000
 class Order:
     """What an answer is made of. ``thinking`` is how the model thinks here; None: it does not.
 
-    ``limit`` is the most output tokens, thinking included.
+    ``limit`` is the most output tokens, thinking included. ``name`` is the request's (see ``digest``): what is made up
+    depends on it and nothing else.
     ``state_origin`` and ``call_id`` are the provider's: the tag of its state, and how its call ids look.
     """
 
@@ -57,8 +60,8 @@ class Order:
     call_id: Callable[[str], str]
     usage: Callable[[int, int, int | None], Usage]
     signer: Signer
+    name: str
     limit: int | None = None
-    seed: int = 0
     directive: Directive = NOTHING
     scripted: Scripted | None = None
 
@@ -90,7 +93,7 @@ def marked_texts(request: Request) -> list[str]:
 
 
 def digest(seed: int, model: str, request: Request) -> str:
-    """Names a request: what is made up for it depends on this and nothing else."""
+    """A name for a request: the same conversation with the same model has the same one."""
     made = hashlib.sha256(f"{seed}\n{model}\n".encode())
     for message in request.messages:
         made.update(repr(message).encode("utf-8", "surrogatepass"))
@@ -101,9 +104,8 @@ def plan(order: Order) -> Plan:
     """The answer to an order."""
     if order.scripted is not None and order.scripted.events:
         return _as_scripted(order, order.scripted)
-    name = digest(order.seed, order.model, order.request)
-    writer = _Writer(order, name)
-    writer.write(_parts(order, Random(name)))  # noqa: S311 - believable, not secret
+    writer = _Writer(order)
+    writer.write(_parts(order, Random(order.name)))  # noqa: S311 - believable, not secret
     return writer.plan()
 
 
@@ -185,9 +187,8 @@ def tokens_of(event: Event) -> int:
 class _Writer:
     """Writes parts as events while there are tokens left, and stops at a stop sequence."""
 
-    def __init__(self, order: Order, name: str) -> None:
+    def __init__(self, order: Order) -> None:
         self._order = order
-        self._name = name
         self._left = order.limit
         self._events: list[Event] = []
         self._index = 0
@@ -223,16 +224,19 @@ class _Writer:
     def _thinking(self, text: str) -> None:
         written = list(self._take(tokens.split(text)))
         self._thought += len(written)
+        if self._order.directive.wishes.redacted and self._order.thinking != HIDDEN:
+            self._state(REDACTED, REDACTED)
+            return
         if self._order.thinking == SHOWN:
             self._events += [ThinkingDelta(self._index, piece) for piece in written]
         if self._order.thinking == OMITTED:
             self._events.append(ThinkingDelta(self._index, ""))
         if self._order.thinking in (SHOWN, OMITTED) and not self._is_cut:
-            self._sign("".join(written) if self._order.thinking == SHOWN else "")
+            self._state("signature", "".join(written) if self._order.thinking == SHOWN else "")
 
-    def _sign(self, text: str) -> None:
-        signature = self._order.signer.sign(text, int(self._name[:15], 16))
-        self._events.append(State(self._index, self._order.state_origin, self._order.model, "signature", signature))
+    def _state(self, kind: str, text: str) -> None:
+        data = self._order.signer.sign(text, int(self._order.name[:15], 16))
+        self._events.append(State(self._index, self._order.state_origin, self._order.model, kind, data))
 
     def _text(self, text: str) -> None:
         text, self._stopped_by = _until_stop(text, self._order.request.stop)
@@ -241,7 +245,9 @@ class _Writer:
         self._events += [TextDelta(self._index, piece) for piece in written]
 
     def _call(self, call: ToolCall) -> None:
-        call_id = call.id or self._order.call_id(hashlib.sha256(f"{self._name}{self._index}".encode()).hexdigest())
+        call_id = call.id or self._order.call_id(
+            hashlib.sha256(f"{self._order.name}{self._index}".encode()).hexdigest()
+        )
         begin = ToolCallBegin(self._index, call_id, call.name)
         if not list(self._take([call.name])):
             return

@@ -18,7 +18,7 @@ from .generation import generate
 from .openai_chat import endpoints as openai_chat
 from .openai_chat.provider import OPENAI
 from .provider import Provider
-from .steps import Asked, Response, whole
+from .steps import Asked, Response
 from .world import World
 
 Handler: TypeAlias = Callable[[Call], Response]
@@ -84,30 +84,15 @@ def _match(pattern: str, path: str) -> dict[str, str] | None:
     return {name.rstrip("}"): rest} if path.startswith(head) and rest else None
 
 
-def body_limit(asked: Asked) -> int:
-    """How many bytes of a request's body are read: a little more than its provider takes, so that it can say so."""
-    route, _ = find(asked)
-    return route.provider.body_bytes_max + 1 if isinstance(route, Route) else OPERATOR_BYTES_MAX
-
-
-def refuse_size(asked: Asked) -> Response:
-    """The refusal of a body that is too large to be read."""
-    provider = _likely(asked)
-    headers, body = provider.error(provider.failures["413"], provider.request_id("0" * 64))
-    return Response(whole(413, headers, body), "refused", "body_too_large")
-
-
-def _likely(asked: Asked) -> Provider:
-    """The provider that a request seems to be for."""
+def likely(asked: Asked) -> Provider:
+    """The provider that a request seems to be for, where no row says so."""
     route, _ = find(asked)
     if isinstance(route, Route):
         return route.provider
     return ANTHROPIC if "anthropic-version" in asked.headers else OPENAI
 
 
-def not_found(asked: Asked) -> Response:
-    """No such door: in the words of the provider that the request seems to be for."""
-    provider = _likely(asked)
-    refusal = provider.no_route(asked)
-    headers, body = provider.error(refusal, provider.request_id("0" * 64))
-    return Response(whole(refusal.status, headers, body), "refused", "no_route")
+def body_limit(asked: Asked) -> int:
+    """How many bytes of a request's body are read."""
+    route, _ = find(asked)
+    return OPERATOR_BYTES_MAX if isinstance(route, Operator) else likely(asked).body_bytes_max

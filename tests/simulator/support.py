@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import Queue
+from threading import Thread
 from typing import Any
 
-from kruxos.simulator import FAST, Settings
+import trio
+
+from kruxos.simulator import FAST, Settings, Simulator
 from kruxos.simulator.dispatch import respond
 from kruxos.simulator.journal import Recorded
 from kruxos.simulator.steps import Asked, Cut, Data, End, Head, Step, Wait
@@ -77,15 +83,15 @@ class Answer:
 
 def world(**settings: Any) -> World:
     """A world that answers without pauses."""
-    return World(Settings(**{"timing": FAST, **settings}))
+    return World(Settings(timing=settings.pop("timing", FAST), **settings))
 
 
 def send(
     into: World, path: str, body: Any = None, *, method: str = "POST", now: float = NOW, steps_max: int = STEPS_MAX,
-    drop: tuple[str, ...] = (), **headers: str,
+    drop: tuple[str, ...] = (), headers: dict[str, str] | None = None, **named: str,
 ) -> Answer:  # fmt: skip
-    """One request; header names have ``_`` for ``-``."""
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    """One request; header names that are keywords have ``_`` for ``-``."""
+    given = (headers or {}) | {name.replace("_", "-"): value for name, value in named.items()}
     every = {name: value for name, value in (HEADERS.get(path, {}) | given).items() if name not in drop}
     data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     response, recorded = respond(into, Asked(method, path, every, data), now)
@@ -115,3 +121,25 @@ def ask(into: World, *texts: str, **fields: Any) -> Answer:
 def ask_gpt(into: World, *texts: str, **fields: Any) -> Answer:
     """A question to OpenAI."""
     return send(into, "/v1/chat/completions", chat(*texts, **fields))
+
+
+@contextmanager
+def served(**settings: Any) -> Generator[tuple[str, Simulator]]:
+    """A simulator in a thread of its own, for clients that block."""
+    simulator = Simulator(Settings(timing=settings.pop("timing", FAST), **settings))
+    started: Queue[tuple[str, trio.lowlevel.TrioToken, trio.CancelScope]] = Queue()
+
+    async def main() -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery, simulator.running(nursery) as url:
+                started.put((url, trio.lowlevel.current_trio_token(), scope))
+                await trio.sleep_forever()
+
+    thread = Thread(target=trio.run, args=(main,))
+    thread.start()
+    url, token, scope = started.get(timeout=10)
+    try:
+        yield url, simulator
+    finally:
+        token.run_sync_soon(scope.cancel)
+        thread.join(10)

@@ -47,7 +47,7 @@ def sent(request: Request, profile: str, model: str, *, stream: bool = False) ->
     """The request in the profile's dialect, sent to the simulator. Raises what the dialect raises."""
     target = Target("p", model, PROFILES[profile], profile, stream, now=NOW)
     http = DIALECTS[target.profile.dialect].encode_request(request, target).http
-    return send(WORLD, PREFIX[profile] + http.path, http.body, **http.headers)
+    return send(WORLD, PREFIX[profile] + http.path, http.body, headers=http.headers)
 
 
 def mended(request: Request) -> Request:

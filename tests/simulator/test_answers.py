@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from kruxos.errors import BadRequestError
-from kruxos.simulator import Scripted, Timing, tokens
+from kruxos.simulator import RateLimits, Scripted, Timing, tokens
 from kruxos.simulator.scenario import load_script
-from tests.simulator.support import CLAUDE, HAIKU, ask, ask_gpt, messages, send, world
+from tests.simulator.support import CLAUDE, HAIKU, NOW, ask, ask_gpt, messages, send, world
 
 TOOL = {
     "name": "get_weather",
@@ -160,6 +160,18 @@ def test_thinking_goes_back_as_it_came_whether_shown_or_not() -> None:
         assert send(into, "/v1/messages", asked | {"messages": turns}).rule == "thinking_altered"
 
 
+def test_thinking_that_can_not_be_read_goes_back_as_it_came() -> None:
+    into = world()
+    asked = messages("hi [[simulate tool redacted]]", tools=[TOOL], thinking={"type": "adaptive"})
+    first = send(into, "/v1/messages", asked).json["content"]
+    assert [block["type"] for block in first] == ["redacted_thinking", "tool_use"]
+    result = {"type": "tool_result", "tool_use_id": first[1]["id"], "content": "15 C"}
+    turns = [*asked["messages"], {"role": "assistant", "content": first}, {"role": "user", "content": [result]}]
+    assert send(into, "/v1/messages", asked | {"messages": turns}).status == 200
+    first[0]["data"] = first[0]["data"][::-1]
+    assert send(into, "/v1/messages", asked | {"messages": turns}).rule == "thinking_altered"
+
+
 def test_openai_counts_reasoning_and_does_not_show_it() -> None:
     answer = ask_gpt(world(), "hi", reasoning_effort="low").json
     usage = answer["usage"]
@@ -202,6 +214,13 @@ def test_a_script_is_followed_and_then_answers_are_made_up() -> None:
     assert text(ask(into, "what of trains?")) not in ("first", "ships")
     into.reset()
     assert text(ask(into, "anything")) == "first"
+
+
+def test_a_scripted_answer_is_not_used_up_by_a_request_that_is_refused() -> None:
+    into = world(script=load({"text": "first", "times": 1}), limits=RateLimits(1, 10**6, 10**6))
+    into.limiter.meters(("anthropic", "some-key", CLAUDE), NOW).requests.left = 0.5
+    assert ask(into).status == 429
+    assert text(send(into, "/v1/messages", messages(), now=NOW + 60)) == "first"
 
 
 def test_a_scripted_answer_may_think_call_and_fail() -> None:

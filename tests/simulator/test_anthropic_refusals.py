@@ -60,8 +60,8 @@ class With:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-NEW = {"anthropic_version": "2026-10-21"}
-IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+NEW = {"anthropic-version": "2026-10-21"}
+IMAGE: dict[str, Any] = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
 DOCUMENT = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x"}}
 LONG = "word " * 210_000
 
@@ -71,14 +71,14 @@ REFUSED: dict[str, list[tuple[str, Any]]] = {
         ("x-api-key header is required", With(messages(), drop=("x-api-key",))),
     ],
     "key_wrong": [
-        ("invalid x-api-key", With(messages(), headers={"x_api_key": "bad-key"})),
+        ("invalid x-api-key", With(messages(), headers={"x-api-key": "bad-key"})),
         ("invalid x-api-key", With(messages(), settings={"key": "the-only"})),
     ],
     "version_missing": [
         ("anthropic-version: header is required", With(messages(), drop=("anthropic-version",))),
     ],
     "version_unknown": [
-        ("is not a valid version", With(messages(), headers={"anthropic_version": "2020-01-01"})),
+        ("is not a valid version", With(messages(), headers={"anthropic-version": "2020-01-01"})),
     ],
     "body_too_large": [
         ("maximum size", b" " * (32 * 1024 * 1024 + 1)),
@@ -362,7 +362,7 @@ BEFORE_RETIREMENT = NOW - 120 * 86_400
 def answer(rule: str, body: Any) -> Answer:
     case = body if isinstance(body, With) else With(body)
     now = BEFORE_RETIREMENT if rule == "window_exceeded" else NOW
-    return send(world(**case.settings), PATH, case.body, now=now, drop=case.drop, **case.headers)
+    return send(world(**case.settings), PATH, case.body, now=now, drop=case.drop, headers=case.headers)
 
 
 @pytest.mark.parametrize(("rule", "says", "body"), CASES, ids=[f"{rule}-{at}" for at, (rule, _, _) in enumerate(CASES)])

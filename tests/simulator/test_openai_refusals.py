@@ -305,7 +305,7 @@ BEFORE_RETIREMENT = 1_750_000_000.0
 
 def answer(body: Any) -> Answer:
     case = body if isinstance(body, With) else With(body)
-    return send(world(**case.settings), PATH, case.body, drop=case.drop, **case.headers)
+    return send(world(**case.settings), PATH, case.body, drop=case.drop, headers=case.headers)
 
 
 @pytest.mark.parametrize(

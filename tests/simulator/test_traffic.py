@@ -48,14 +48,14 @@ def replay(recorded: Exchange) -> Answer:
     model = request["body"]["model"]
     has_it = Shop().find(provider, model, now, dated=provider == "openai") is not None
     sold = () if has_it or response["status"] == 404 else (Model(provider, model, "recorded", ""),)
-    headers = {name.replace("-", "_"): value for name, value in request["headers"].items()}
-    if provider == "anthropic" and "anthropic_version" not in headers:
-        headers["anthropic_beta"] = BETAS
+    headers = dict(request["headers"])
+    if provider == "anthropic" and "anthropic-version" not in headers:
+        headers["anthropic-beta"] = BETAS
     key = "bad-key" if response["status"] == 401 else "some-key"
-    headers |= {"authorization": f"Bearer {key}"} if provider == "openai" else {"x_api_key": key}
+    headers |= {"authorization": f"Bearer {key}"} if provider == "openai" else {"x-api-key": key}
     world = World(Settings(timing=FAST, models=sold, checks_signatures=False))
     path = urlsplit(request["url"]).path
-    return send(world, path, json.dumps(request["body"]).encode(), now=now, **headers)
+    return send(world, path, json.dumps(request["body"]).encode(), now=now, headers=headers)
 
 
 def words(body: Any) -> tuple[Any, Any]:

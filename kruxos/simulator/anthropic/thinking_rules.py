@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kruxos.simulator.planning import REDACTED
 from kruxos.simulator.provider import Question, Refusal, Rule
 
 from .conversation import Place, Turn, turns
@@ -13,7 +14,7 @@ _DOCS = "Anthropic docs: extended thinking"
 _ADAPTIVE = "Anthropic docs: adaptive thinking"
 _EFFORT = "Anthropic docs: effort"
 _INTERLEAVED = "interleaved-thinking-2025-05-14"
-_THOUGHTS = ("thinking", "redacted_thinking")
+_THOUGHTS = ("thinking", REDACTED)
 
 
 def thinking_type(question: Question) -> str | None:
@@ -87,10 +88,17 @@ def _altered(question: Question) -> Refusal | None:
         return None
     said = [turn for turn in turns(question.body) if turn.role == "assistant"]
     for turn in said:
-        for place in turn.of("thinking"):
-            if not question.signer.verifies(place.value["thinking"], place.value["signature"]):
+        for place in turn.of(*_THOUGHTS):
+            if not question.signer.verifies(*_signed(place)):
                 return _refuse_altered(place, is_latest=turn is said[-1])
     return None
+
+
+def _signed(place: Place) -> tuple[str, str]:
+    """What was signed, and the signature."""
+    if place.type == REDACTED:
+        return REDACTED, place.value["data"]
+    return place.value["thinking"], place.value["signature"]
 
 
 def _refuse_altered(place: Place, *, is_latest: bool) -> Refusal:
