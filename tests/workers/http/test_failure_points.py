@@ -23,9 +23,9 @@ REQUEST_BYTES = len(
 LARGE = b"x" * (ONE_SEND_BYTES_MAX + 1)
 
 
-def client_for(*scripts: Script) -> tuple[ProviderClient, ScriptedNetwork]:
+def client_for(*scripts: Script, scheme: str = "http") -> tuple[ProviderClient, ScriptedNetwork]:
     network = ScriptedNetwork(scripts)
-    return ProviderClient("https://host", network=network), network
+    return ProviderClient(f"{scheme}://host", network=network), network
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def client_for(*scripts: Script) -> tuple[ProviderClient, ScriptedNetwork]:
 )
 @under_trio
 async def test_before_there_is_a_connection_nothing_was_sent(script: Script) -> None:
-    client, network = client_for(script)
+    client, network = client_for(script, scheme="https")
     sent = []
     failure = await send_failure(client, on_sent=lambda: sent.append(1))
     assert failure.kind == "never_sent"

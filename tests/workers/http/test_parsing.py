@@ -102,6 +102,29 @@ def test_bytes_may_be_cut_anywhere(name: str, cuts: list[int]) -> None:
     assert parser.reusable
 
 
+@given(
+    st.sampled_from(sorted(WHOLE_ANSWERS)),
+    st.lists(
+        st.tuples(st.integers(0, 200), st.sampled_from([b"", b"\r", b"\n", b"\r\n", b" ", b":", b"0", b"\x00", b"g"]))
+    ),
+    st.integers(1, 50),
+)
+def test_whatever_comes_is_an_answer_or_a_typed_failure(name: str, edits: list[tuple[int, bytes]], size: int) -> None:
+    data = bytearray(WHOLE_ANSWERS[name][0])
+    for at, replacement in edits:
+        data[at : at + 1] = replacement
+    parser = AnswerParser("POST")
+    try:
+        for at in range(0, len(data), size):
+            parser.feed(bytes(data[at : at + size]))
+        parser.feed_end()
+    except (ProviderProtocolError, Truncated):
+        assert not parser.reusable
+    else:
+        assert parser.complete
+        assert parser.head is not None
+
+
 def test_an_answer_without_length_ends_with_the_connection() -> None:
     parser, body = parsed(OK + b"\r\nhel")
     assert (body, parser.complete) == (b"hel", False)
