@@ -9,8 +9,12 @@ class Pipe:
     id: int
     def close(self) -> None: ...
 
+class Listener:
+    def close(self) -> None: ...
+
 class Socket:
     socket: Any
+    listeners: tuple[Listener, ...]
     recv_fd: int
     send_fd: int
     recv_max_size: int
