@@ -192,7 +192,6 @@ class _SessionReader:
 class AgentDoor:
     """The fixed address that agents know. ``open_session`` makes a session for a process."""
 
-    door: Door
     calls: Calls
     identify: Identify
     open_session: Callable[[Peer], Session]
@@ -200,12 +199,15 @@ class AgentDoor:
     sessions: set[AgentSession] = field(default_factory=set[AgentSession])
     queued: Queued = field(default_factory=Queued)
     draining: bool = False
+    empty: trio.Event = field(default_factory=trio.Event)
+    door: Door = field(init=False)
     _asking: dict[ReturnAddress, _DoorReader] = field(default_factory=dict[ReturnAddress, "_DoorReader"])
 
-    async def serve(self) -> None:
-        """Takes questions until the door is closed."""
+    async def serve(self, door: Door) -> None:
+        """Takes questions at the door until it is closed."""
+        self.door = door
         while True:
-            inbound = await self.door.receive()
+            inbound = await door.receive()
             try:
                 frames = wire.decode_message(inbound.data)
                 if len(frames) != 1:
@@ -254,6 +256,17 @@ class AgentDoor:
             await session.run()
         finally:
             self.sessions.discard(session)
+            if self.draining and not self.sessions:
+                self.empty.set()
+
+    def drain(self, reason: str) -> trio.Event:
+        """Ends the sessions, each with a word of why; the event tells when they are gone."""
+        self.draining = True
+        for session in self.sessions:
+            session.end(reason)
+        if not self.sessions:
+            self.empty.set()
+        return self.empty
 
     def _question(self, inbound: Inbound, frame: wire.Open) -> None:
         """A single question: its answer is one message. The same question again, while it runs, changes nothing."""

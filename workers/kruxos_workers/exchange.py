@@ -150,8 +150,10 @@ class Exchange:
         except SendFailure as failure:
             raise FailedExchange(failure.kind, failure.error) from None
         except BodyFailure as failure:
-            return self._broken_off(failure)
-        return self._whole()
+            if self._decoder is None:
+                return self._failed(failure.error, "ambiguous")
+            return self._close(self._decoder, failure.error)
+        return self._close(self._decoder, StreamInterruptedError("the answer ended before its end"))
 
     def _first_limit_s(self, target: Target) -> float:
         limits = self.worker.settings.time_limits
@@ -250,39 +252,20 @@ class Exchange:
 
     # After it
 
-    def _whole(self) -> wire.Frame:
-        """The body ended well; whether the answer did, its dialect knows."""
-        decoder = self._decoder
-        assert decoder is not None
-        self._send(self._answer.take(decoder.finish()))
+    def _close(self, decoder: Decoder, otherwise: KruxosError) -> wire.Frame:
+        """The body is over. Whether the answer is whole, its own protocol says; else the best reason is told."""
+        for frame in self._answer.take(decoder.finish()):
+            self.worker.outlet.send(frame)
         if decoder.ending is None:
-            error = decoder.error or StreamInterruptedError("the answer ended before its end")
+            cut_off = decoder.error is None or isinstance(decoder.error, StreamInterruptedError)
+            error = otherwise if decoder.error is None or cut_off else decoder.error
             return self._failed(error, _failure_of(error))
-        timing = self._http.timing if self._http is not None else None
         return self._answer.end(
             decoder.ending,
             request_id=_request_id(self._http),
-            upstream_us=0 if timing is None else _upstream_us(timing),
+            upstream_us=0 if self._http is None else _upstream_us(self._http.timing),
             now=time.time(),
         )
-
-    def _broken_off(self, failure: BodyFailure) -> wire.Frame:
-        """The body broke off. If the protocol's own end had come, the answer is whole all the same."""
-        decoder = self._decoder
-        if decoder is None:
-            return self._failed(failure.error, "ambiguous")
-        if decoder.ending is not None:
-            return self._whole()
-        self._send(self._answer.take(decoder.finish()))
-        if decoder.ending is not None:
-            return self._whole()
-        told = (
-            decoder.error
-            if decoder.error is not None and not isinstance(decoder.error, StreamInterruptedError)
-            else None
-        )
-        error = told or failure.error
-        return self._failed(error, _failure_of(error))
 
     def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
         now = time.time()
@@ -294,10 +277,6 @@ class Exchange:
         error.detail.request_id = error.detail.request_id or _request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
         return self._answer.fail(error, failure, self._decoder, now=now)
-
-    def _send(self, frames: list[wire.Frame]) -> None:
-        for frame in frames:
-            self.worker.outlet.send(frame)
 
 
 def _failure_of(error: KruxosError) -> str:
