@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kruxos import events, wire
 from kruxos.dialects.base import Ending
-from kruxos.errors import RateLimitedError
+from kruxos.errors import KruxosError, RateLimitedError
 from kruxos.events import Notice, Start, State, TextDelta, Usage, UsageUpdate
 from kruxos_workers.answer import Answer
 
@@ -70,10 +72,11 @@ def test_an_end_is_priced_by_the_model_that_the_answer_names() -> None:
 
 def test_a_failure_carries_what_was_used_until_then() -> None:
     class Decoding:
-        ending = None
-        error = None
-        usage = Usage(uncached_input_tokens=10)
-        raw_usage = {"input_tokens": 10}  # noqa: RUF012
+        def __init__(self) -> None:
+            self.ending: Ending | None = None
+            self.error: KruxosError | None = None
+            self.usage: Usage | None = Usage(uncached_input_tokens=10)
+            self.raw_usage: dict[str, Any] = {"input_tokens": 10}
 
         def feed(self, data: bytes) -> list[events.Event]:
             return []
