@@ -152,7 +152,7 @@ def test_an_exception_of_the_block_comes_out_as_it_is(backend: str, gateway: Fak
 
 
 def test_cancelling_a_task_cancels_the_call_upstream(backend: str, gateway: FakeGateway) -> None:
-    ended = gateway.seen("hang ended")
+    cancelled = gateway.seen("cancelled")
 
     async def scenario() -> None:
         async with Client() as client:
@@ -160,7 +160,7 @@ def test_cancelling_a_task_cancels_the_call_upstream(backend: str, gateway: Fake
                 tasks.start_soon(client.chat, "hang")
                 await anyio.to_thread.run_sync(gateway.wait, "open", opened + 1)
                 tasks.cancel_scope.cancel()
-            await anyio.to_thread.run_sync(gateway.wait, "hang ended", ended + 1)
+            await anyio.to_thread.run_sync(gateway.wait, "cancelled", cancelled + 1)
             assert (await client.chat("hi")).text == "hello", "the connection goes on"
 
     opened = gateway.seen("open")
@@ -168,13 +168,13 @@ def test_cancelling_a_task_cancels_the_call_upstream(backend: str, gateway: Fake
 
 
 def test_leaving_the_block_of_a_stream_cancels_the_call_upstream(backend: str, gateway: FakeGateway) -> None:
-    ended = gateway.seen("hang ended")
+    cancelled = gateway.seen("cancelled")
 
     async def scenario() -> None:
         async with Client() as client:
             async with client.stream("hang") as events:
                 await anext(aiter(events))
-            await anyio.to_thread.run_sync(gateway.wait, "hang ended", ended + 1)
+            await anyio.to_thread.run_sync(gateway.wait, "cancelled", cancelled + 1)
 
     run(backend, scenario)
 
@@ -348,7 +348,7 @@ def test_a_call_that_is_not_ended_at_its_deadline_is_ended_here(
     backend: str, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "DEADLINE_GRACE_S", 0.05)
-    ended = gateway.seen("hang ended")
+    cancelled = gateway.seen("cancelled")
 
     async def scenario() -> None:
         async with Client() as client:
@@ -356,7 +356,7 @@ def test_a_call_that_is_not_ended_at_its_deadline_is_ended_here(
                 await client.chat("hang", deadline_s=0.05)
             assert caught.value.reply is not None
             assert caught.value.reply.text == "wait"
-            await anyio.to_thread.run_sync(gateway.wait, "hang ended", ended + 1)
+            await anyio.to_thread.run_sync(gateway.wait, "cancelled", cancelled + 1)
 
     run(backend, scenario)
 

@@ -66,11 +66,11 @@ def test_an_error_brings_the_part_that_had_come(gateway: FakeGateway) -> None:
 
 
 def test_leaving_the_block_of_a_stream_cancels_the_call_upstream(gateway: FakeGateway) -> None:
-    ended = gateway.seen("hang ended")
+    cancelled = gateway.seen("cancelled")
     with BlockingClient() as client:
         with client.stream("hang") as events:
             assert next(events) == TextDelta(0, "wait")
-        gateway.wait("hang ended", ended + 1)
+        gateway.wait("cancelled", cancelled + 1)
         assert client.chat("hi").text == "hello"
 
 
@@ -156,11 +156,11 @@ def test_a_call_that_is_not_ended_at_its_deadline_is_ended_here(
     gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "DEADLINE_GRACE_S", 0.05)
-    ended = gateway.seen("hang ended")
+    cancelled = gateway.seen("cancelled")
     with BlockingClient() as client:
         with pytest.raises(errors.DeadlineExceededError):
             client.chat("hang", deadline_s=0.05)
-        gateway.wait("hang ended", ended + 1)
+        gateway.wait("cancelled", cancelled + 1)
 
 
 def test_a_silent_gateway_is_given_up(gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
