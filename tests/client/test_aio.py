@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from kruxos import Client, KruxosError, errors
-from kruxos.client import EventStream, aio_line, session
+from kruxos.client import EventStream, aio_line, session, sockets
 from kruxos.events import Event, TextDelta
 from kruxos.messages import Text
 from tests.client.conftest import FakeGateway
@@ -472,6 +472,77 @@ def test_a_gateway_that_comes_back_is_found_again(backend: str, own_gateway: Fak
                 assert (await client.chat("hi")).text == "hello", "the call waited for the gateway"
 
     run(backend, scenario)
+
+
+def dead_sockets(count: int) -> Callable[[str], socket.socket | None]:
+    """Connects to a door, but to nobody's session so many times; then in earnest."""
+    left = iter(range(count))
+
+    def connect_once(path: str) -> socket.socket | None:
+        if path.endswith("agent.sock") or next(left, None) is None:
+            return sockets.connect_once(path)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.close()
+        return ours
+
+    return connect_once
+
+
+def test_a_call_whose_first_byte_cannot_leave_is_tried_on_another_connection(
+    backend: str, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio_line, "connect_once", dead_sockets(2))
+    opened = gateway.seen("open")
+
+    async def scenario() -> None:
+        async with Client() as client:
+            assert (await client.chat("hi")).text == "hello"
+
+    run(backend, scenario)
+    assert gateway.seen("open") == opened + 1
+
+
+def test_a_call_that_only_finds_dead_connections_fails_unbilled(
+    backend: str, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio_line, "connect_once", dead_sockets(session.OPEN_ATTEMPTS))
+
+    async def scenario() -> None:
+        async with Client() as client:
+            with pytest.raises(errors.ConnectionLostError) as caught:
+                await client.chat("hi")
+            assert not caught.value.billed_maybe
+            assert (await client.chat("hi")).text == "hello"
+
+    run(backend, scenario)
+
+
+def test_what_waits_to_be_sent_is_bounded(backend: str, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aio_line, "UNSENT_BYTES_MAX", 1_000_000)
+
+    async def ask_in_vain() -> None:
+        with pytest.raises(errors.ConnectionLostError) as caught:
+            await client.chat("x" * 2_000_000)
+        unbilled.append(not caught.value.billed_maybe)
+
+    unbilled: list[bool] = []
+    client = Client()
+
+    async def scenario() -> None:
+        async with anyio.create_task_group() as tasks, client:
+            await client.chat("hi")
+            os.kill(gateway.pid, signal.SIGSTOP)
+            try:
+                tasks.start_soon(ask_in_vain)
+                await anyio.wait_all_tasks_blocked()
+                with pytest.raises(errors.OverloadedError):
+                    await client.chat("hi")
+            finally:
+                os.kill(gateway.pid, signal.SIGCONT)
+
+    run(backend, scenario)
+    assert unbilled == [False], "part of it had left"
 
 
 def test_a_call_waits_for_a_lost_gateway_only_as_long_as_it_has(backend: str, own_gateway: FakeGateway) -> None:

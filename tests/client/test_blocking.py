@@ -142,6 +142,41 @@ def test_a_connection_that_ended_while_nobody_read_is_noticed_by_the_next_call(o
         assert client.chat("hi").text == "hello"
 
 
+def dead_sockets(count: int) -> Callable[[str], socket.socket]:
+    """Connects to nobody so many times, then in earnest."""
+    left = iter(range(count))
+
+    def connect(path: str) -> socket.socket:
+        if next(left, None) is None:
+            return sockets.connect(path)
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        return ours
+
+    return connect
+
+
+def test_a_call_whose_first_byte_cannot_leave_is_tried_on_another_connection(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking_connector, "connect", dead_sockets(2))
+    opened = gateway.seen("open")
+    with BlockingClient() as client:
+        assert client.chat("hi").text == "hello"
+    assert gateway.seen("open") == opened + 1
+
+
+def test_a_call_that_only_finds_dead_connections_fails_unbilled(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking_connector, "connect", dead_sockets(session.OPEN_ATTEMPTS))
+    with BlockingClient() as client:
+        with pytest.raises(errors.ConnectionLostError) as caught:
+            client.chat("hi")
+        assert not caught.value.billed_maybe
+        assert client.chat("hi").text == "hello"
+
+
 def test_a_call_waits_for_a_lost_gateway_only_as_long_as_it_has(own_gateway: FakeGateway) -> None:
     with BlockingClient(address=own_gateway.address) as client:
         client.chat("hi")
