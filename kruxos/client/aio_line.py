@@ -10,6 +10,7 @@ import socket
 import time
 from collections import deque
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
@@ -142,7 +143,6 @@ class Line:
 
     def leave(self, call: Call) -> None:
         """The call is not wanted any more: it is cancelled unless it is over. Never waits."""
-        self._wakes.pop(call.id, None)
         self._send(self._session.leave(call))
 
     def lose(self, reason: str) -> None:
@@ -162,12 +162,15 @@ class Line:
             await anyio.lowlevel.checkpoint()
 
     async def _await_news(self, call: Call) -> None:
+        if call.id in self._wakes:
+            raise RuntimeError("another task is waiting for this call's events")
         event = self._wakes[call.id] = anyio.Event()
-        if call.give_up_at is None:
-            await event.wait()
-            return
-        with anyio.move_on_after(max(call.give_up_at - time.monotonic(), 0.0)):
-            await event.wait()
+        patience_s = inf if call.give_up_at is None else max(call.give_up_at - time.monotonic(), 0.0)
+        try:
+            with anyio.move_on_after(patience_s):
+                await event.wait()
+        finally:
+            self._wakes.pop(call.id, None)
         if not event.is_set():
             call.fail(DeadlineExceededError("the gateway did not end the call at its deadline"))
 

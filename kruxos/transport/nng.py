@@ -82,9 +82,19 @@ class _Socket:
             self._nng.add_post_pipe_connect_cb(after)
         self._nng.add_post_pipe_remove_cb(removed)
 
-    def listen(self, path: str) -> None:
-        """Listens at ``path``; the socket file is born with mode 0600."""
-        check_address(path)
+    def listen(self, path: str, mode: int, group: int | None) -> None:
+        """Listens at ``path``, or closes. The socket file is born with mode 0600, and opened further then."""
+        try:
+            check_address(path)
+            self._listen_privately(path)
+            if group is not None:
+                os.chown(path, -1, group, follow_symlinks=False)
+            Path(path).chmod(mode)
+        except BaseException:
+            self.close()
+            raise
+
+    def _listen_privately(self, path: str) -> None:
         listener = ffi.new("nng_listener *")
         _check(lib.nng_listener_create(listener, self.handle, f"ipc://{path}".encode()))
         _check(lib.nng_listener_set_int(listener[0], b"ipc:permissions", _PRIVATE_MODE))
@@ -131,7 +141,6 @@ class NngDoor:
     def __init__(
         self,
         nursery: trio.Nursery,
-        path: str,
         *,
         admit: Callable[[Peer], bool],
         gone: Callable[[int], None] | None,
@@ -149,7 +158,7 @@ class NngDoor:
             lib.nng_rep0_open_raw, receive_bytes_max=receive_bytes_max, buffered=_DOOR_MESSAGES_BUFFERED
         )
         self._socket.on_pipes(self._pipe_arrives, None, self._pipe_is_gone)
-        self._socket.listen(path)
+        self.listen = self._socket.listen
 
     def _pipe_arrives(self, pipe: pynng.Pipe) -> None:
         peer, admitted = _peer_of(pipe), False
@@ -253,7 +262,7 @@ class NngDoor:
 class NngSession:
     """``Session`` on a PAIR0 socket."""
 
-    def __init__(self, directory: str, expected: Peer, receive_bytes_max: int) -> None:
+    def __init__(self, directory: str, expected: Peer, *, mode: int, group: int | None, receive_bytes_max: int) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._expected = expected
         self._claimed: int | None = None  # the pipe of the one peer; set on an nng thread, and never again
@@ -264,7 +273,7 @@ class NngSession:
             lib.nng_pair0_open, receive_bytes_max=receive_bytes_max, buffered=SESSION_MESSAGES_WAITING_MAX
         )
         self._socket.on_pipes(self._pipe_arrives, self._pipe_is_up, self._pipe_is_gone)
-        self._socket.listen(self._path)
+        self._socket.listen(self._path, mode, group)
 
     @property
     def address(self) -> str:
@@ -373,19 +382,21 @@ class NngTransport:
         receive_bytes_max: int = RECEIVE_BYTES_MAX,
     ) -> NngDoor:
         """A door at ``path``."""
-        door = NngDoor(self._nursery, path, admit=admit, gone=gone, receive_bytes_max=receive_bytes_max)
-        try:
-            if group is not None:
-                os.chown(path, -1, group, follow_symlinks=False)
-            Path(path).chmod(mode)
-        except OSError:
-            door.close()
-            raise
+        door = NngDoor(self._nursery, admit=admit, gone=gone, receive_bytes_max=receive_bytes_max)
+        door.listen(path, mode, group)
         return door
 
-    def open_session(self, directory: str, expected: Peer, *, receive_bytes_max: int = RECEIVE_BYTES_MAX) -> NngSession:
+    def open_session(
+        self,
+        directory: str,
+        expected: Peer,
+        *,
+        mode: int = _PRIVATE_MODE,
+        group: int | None = None,
+        receive_bytes_max: int = RECEIVE_BYTES_MAX,
+    ) -> NngSession:
         """A session in ``directory`` for the process ``expected``."""
-        return NngSession(directory, expected, receive_bytes_max)
+        return NngSession(directory, expected, mode=mode, group=group, receive_bytes_max=receive_bytes_max)
 
 
 def _check(code: int) -> None:

@@ -71,6 +71,24 @@ def test_a_reply_before_the_end_of_the_stream_is_refused(backend: str, gateway: 
     run(backend, scenario)
 
 
+def test_a_stream_has_one_reader_and_can_be_read_on_after_a_pause(backend: str, gateway: FakeGateway) -> None:
+    async def scenario() -> None:
+        async with Client() as client, client.stream("hang") as events:
+            await anext(aiter(events))
+            for _ in range(2):
+                with anyio.move_on_after(0.02) as pause:
+                    await anext(aiter(events))
+                assert pause.cancelled_caught
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(collect, events, [])
+                await anyio.wait_all_tasks_blocked()
+                with pytest.raises(RuntimeError, match="another task is waiting"):
+                    await anext(aiter(events))
+                tasks.cancel_scope.cancel()
+
+    run(backend, scenario)
+
+
 def test_options_and_messages_arrive(backend: str, gateway: FakeGateway) -> None:
     async def scenario() -> None:
         async with Client(agent="bot", token="t") as client:
