@@ -117,6 +117,7 @@ class UnsupportedError(CallerError):
     """No provider that may answer can do what the request needs."""
 
     code = "unsupported"
+    moves_on = True
     recovery = "leave out what the model cannot do, or choose another model"
 
 
@@ -260,6 +261,13 @@ class DestinationChangedError(OperatorError):
 
     code = "destination_changed"
     recovery = "confirm the new address with `kruxos model confirm NAME`"
+
+
+class RefusedError(OperatorError):
+    """An operation cannot be done as it was asked; the message says why and what to do."""
+
+    code = "refused"
+    moves_on = False
 
 
 class VaultLockedError(OperatorError):

@@ -24,7 +24,10 @@ from .profiles import Profile
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request is aimed at. ``origin`` tags provider state; ``max_output_tokens`` is the model's known ceiling."""
+    """What a request is aimed at, at ``now`` (Unix seconds). ``origin`` tags the state that the provider makes.
+
+    ``max_output_tokens`` is the model's ceiling where the settings name one.
+    """
 
     provider: str
     model: str
@@ -139,8 +142,18 @@ class Dialect(Protocol):
         """A decoder for a 2xx answer; ``content_type`` tells a stream from one JSON body, whatever was asked."""
         ...
 
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes, target: Target) -> KruxosError:
-        """The error that an answer of another status means; header names are lower case."""
+    def decode_error(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        target: Target,
+        encoded: EncodedRequest | None = None,
+    ) -> KruxosError:
+        """The error that an answer of another status means; header names are lower case.
+
+        ``encoded`` is the request that was sent: nothing of it may be quoted in the error.
+        """
         ...
 
     def decode_request(self, body: bytes, headers: Mapping[str, str]) -> DecodedRequest:

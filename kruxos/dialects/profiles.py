@@ -6,18 +6,151 @@ A behaviour that two rows need is a named, tested function of the dialect, chose
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_SAMPLING = frozenset({"temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "stop"})
+_OPENAI = _SAMPLING - {"top_k"}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One provider's or server's ways. ``auth`` is ``x-api-key`` or ``bearer``."""
+    """One provider's or server's ways.
+
+    ``auth`` is ``x-api-key`` or ``bearer``. ``headers`` go with every request. ``sampling`` names the wishes of a
+    request that it takes (``stop`` among them); temperatures are clamped to the range. The fields after that are the
+    Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
+    tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of numeric codes.
+    """
 
     name: str
     dialect: str
     base_url: str
     auth: str = "bearer"
+    headers: tuple[tuple[str, str], ...] = ()
+    thinking: str = "omitted"
+    sampling: frozenset[str] = _SAMPLING
+    temperature_min: float = 0.0
+    temperature_max: float = 2.0
+    top_p_min: float = 0.0
+    top_p_max: float = 1.0
+    max_tokens_field: str = "max_tokens"
+    seed_field: str = "seed"
+    stream_usage: bool = True
+    parallel_tool_calls: bool = True
+    strict_tools: bool = True
+    json_schema: bool = True
+    forced_tool_choice: str = "plain"
+    documents: str = "none"
+    user_after_tool: bool = True
+    tool_ids: str = "as_given"
+    reasoning: str = "never"
+    reasoning_outside: bool = False
+    error_codes: str = "none"
 
 
-ANTHROPIC = Profile("anthropic", "anthropic", "https://api.anthropic.com", auth="x-api-key")
-OPENAI = Profile("openai", "openai-chat", "https://api.openai.com/v1")
-GENERIC = Profile("generic", "openai-chat", "")
+ANTHROPIC = Profile(
+    "anthropic",
+    "anthropic",
+    "https://api.anthropic.com",
+    auth="x-api-key",
+    thinking="anthropic",
+    sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
+    temperature_max=1.0,
+)
+OPENAI = Profile(
+    "openai",
+    "openai-chat",
+    "https://api.openai.com/v1",
+    thinking="openai",
+    sampling=_OPENAI,
+    max_tokens_field="max_completion_tokens",
+    documents="file",
+)
+GENERIC = Profile("generic", "openai-chat", "", reasoning="as_named", documents="file")
+DEEPSEEK = Profile(
+    "deepseek",
+    "openai-chat",
+    "https://api.deepseek.com",
+    sampling=_OPENAI - {"seed"},
+    json_schema=False,
+    forced_tool_choice="without_thinking",
+    reasoning="always",
+    parallel_tool_calls=False,
+)
+GLM = Profile(
+    "glm",
+    "openai-chat",
+    "https://api.z.ai/api/paas/v4",
+    sampling=frozenset({"temperature", "top_p", "seed", "stop"}),
+    temperature_min=0.01,
+    temperature_max=1.0,
+    top_p_min=0.01,
+    top_p_max=0.99,
+    parallel_tool_calls=False,
+    strict_tools=False,
+    json_schema=False,
+    reasoning="as_named",
+    error_codes="glm",
+)
+GROK = Profile(
+    "grok",
+    "openai-chat",
+    "https://api.x.ai/v1",
+    sampling=frozenset({"temperature", "top_p", "seed"}),
+    strict_tools=False,
+    max_tokens_field="max_completion_tokens",
+    reasoning_outside=True,
+)
+MISTRAL = Profile(
+    "mistral",
+    "openai-chat",
+    "https://api.mistral.ai/v1",
+    temperature_max=1.0,
+    seed_field="random_seed",
+    stream_usage=False,
+    strict_tools=False,
+    documents="document_url",
+    user_after_tool=False,
+    tool_ids="nine_characters",
+    reasoning="chunks",
+    error_codes="mistral",
+)
+GROQ = Profile(
+    "groq",
+    "openai-chat",
+    "https://api.groq.com/openai/v1",
+    sampling=frozenset({"temperature", "top_p", "seed", "stop"}),
+    max_tokens_field="max_completion_tokens",
+)
+OPENROUTER = Profile(
+    "openrouter",
+    "openai-chat",
+    "https://openrouter.ai/api/v1",
+    headers=(("X-OpenRouter-Title", "KruxOS"), ("X-Title", "KruxOS")),
+    reasoning="details",
+    documents="file",
+)
+
+PROFILES = {row.name: row for row in (ANTHROPIC, OPENAI, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER)}
+
+
+def choose_profile(kind: str, base_url: str, name: str | None = None) -> Profile | None:
+    """The profile of a provider of type ``kind``: the named one, the type's own, or that of the address.
+
+    An unknown host of type ``openai`` is ``generic``. None where there is no such profile.
+    """
+    if name is not None:
+        return PROFILES.get(name)
+    if kind != "openai":
+        return PROFILES.get(kind)
+    host = urlsplit(base_url).hostname
+    for row in PROFILES.values():
+        if row.dialect == "openai-chat" and row.base_url and urlsplit(row.base_url).hostname == host:
+            return row
+    return GENERIC
+
+
+def origin_of(profile: Profile, base_url: str) -> str:
+    """The tag of provider state: the profile's name at its own host, else with the host that made it."""
+    host = urlsplit(base_url).netloc
+    return profile.name if host == urlsplit(profile.base_url).netloc else f"{profile.name}@{host}"

@@ -1,0 +1,11 @@
+"""Models as data: what each takes, what it costs, until when it lives.
+
+``models.json`` holds one row a model, each with its source and date; it is read when somebody first asks. ``lookup``
+finds a row by a profile's name and a model id, its alias or a dated form of it. What is not listed is unknown: the
+answer is None, and its price is never taken for 0.
+"""
+
+from .models import Model, Prices, Thinking, lookup, models
+from .pricing import price
+
+__all__ = ["Model", "Prices", "Thinking", "lookup", "models", "price"]

@@ -1,0 +1,148 @@
+"""The rows of the catalogue, and how a model id finds its row."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_FILE = Path(__file__).with_name("models.json")
+_DATED = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for a million tokens. None: not charged apart, the tokens cost what input costs."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+    cache_write_1h: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Prices of the whole request once its input is above this many tokens."""
+
+    above: int
+    prices: Prices
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Prices on weekdays within these spans of the day, as minutes after midnight UTC."""
+
+    spans: tuple[tuple[int, int], ...]
+    prices: Prices
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How a model can be told to think.
+
+    ``efforts`` are the words that it takes; ``default`` is what it does when told nothing (``none``: it does not
+    think). ``forms`` are Anthropic's: enabled (with a budget), adaptive, disabled.
+    """
+
+    efforts: tuple[str, ...] = ()
+    default: str = "none"
+    forms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One row. Limits are in tokens; dates are ISO days.
+
+    ``sampling``: any; one (temperature or top_p, not both); none. ``prefill``: an answer may be begun for it.
+    ``refuses`` names parameters that it answers with an error. ``retired``: it answers no more under its name, or
+    another model does; ``retires``: it will.
+    """
+
+    profile: str
+    id: str
+    source: str
+    as_of: str
+    aliases: tuple[str, ...] = ()
+    context: int | None = None
+    max_input: int | None = None
+    max_output: int | None = None
+    prices: Prices | None = None
+    other_prices: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    tier: Tier | None = None
+    peak: Peak | None = None
+    thinking: Thinking | None = None
+    sampling: str = "any"
+    prefill: bool = True
+    refuses: tuple[str, ...] = ()
+    retired: str | None = None
+    retires: str | None = None
+    successor: str | None = None
+    note: str = ""
+
+
+def lookup(profile: str, model: str) -> Model | None:
+    """The row of a model id, an alias, or a dated or undated form of it; None where the catalogue has none."""
+    index = _index()
+    return index.get((profile, model)) or index.get((profile, _undated(model)))
+
+
+def models() -> tuple[Model, ...]:
+    """All rows."""
+    return _rows()
+
+
+def _undated(model: str) -> str:
+    return _DATED.sub("", model)
+
+
+@cache
+def _rows() -> tuple[Model, ...]:
+    return tuple(_model(row) for row in json.loads(_FILE.read_text("utf-8")))
+
+
+@cache
+def _index() -> dict[tuple[str, str], Model]:
+    index: dict[tuple[str, str], Model] = {}
+    for row in _rows():
+        for name in (_undated(row.id), *(_undated(alias) for alias in row.aliases)):
+            index.setdefault((row.profile, name), row)
+    index.update({(row.profile, alias): row for row in _rows() for alias in row.aliases})
+    index.update({(row.profile, row.id): row for row in _rows()})
+    return index
+
+
+def _model(row: dict[str, Any]) -> Model:
+    thinking, tier, peak, prices = (row.pop(name, None) for name in ("thinking", "tier", "peak", "prices"))
+    return Model(
+        aliases=tuple(row.pop("aliases", ())),
+        refuses=tuple(row.pop("refuses", ())),
+        other_prices=_decimals(row.pop("other_prices", {})),
+        prices=_prices(prices) if prices else None,
+        tier=Tier(tier["above"], _prices(tier["prices"])) if tier else None,
+        peak=Peak(tuple(_span(span) for span in peak["utc"]), _prices(peak["prices"])) if peak else None,
+        thinking=_thinking(thinking) if thinking else None,
+        **row,
+    )
+
+
+def _thinking(ways: dict[str, Any]) -> Thinking:
+    return Thinking(tuple(ways["efforts"]), ways["default"], tuple(ways.get("forms", ())))
+
+
+def _decimals(values: dict[str, str]) -> dict[str, Decimal]:
+    return {name: Decimal(value) for name, value in values.items()}
+
+
+def _prices(values: dict[str, str]) -> Prices:
+    return Prices(**_decimals(values))
+
+
+def _span(text: str) -> tuple[int, int]:
+    """``06:00-10:00`` as minutes of the day."""
+    start, end = ([int(part) for part in clock.split(":")] for clock in text.split("-"))
+    return start[0] * 60 + start[1], end[0] * 60 + end[1]

@@ -1,0 +1,5 @@
+"""Anthropic Messages, both ways."""
+
+from .dialect import ANTHROPIC
+
+__all__ = ["ANTHROPIC"]

@@ -1,0 +1,126 @@
+"""What the encoders of requests have in common: telling what could not be said, and ranges.
+
+A ``Draft`` is a request on its way to a provider: the agent's words, the target, the model's row where the catalogue
+has one, the names of the tools as they are sent, and what has to be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kruxos import catalog
+from kruxos.errors import UnsupportedError
+from kruxos.events import Notice
+from kruxos.messages import ProviderState, Request, Tool
+
+from .base import Target
+from .tool_names import ToolNames
+
+SAMPLING = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
+OUTPUT_TOKENS_DEFAULT = 32_000
+"""Asked for where a protocol wants a number and the agent gave none."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One request being encoded."""
+
+    request: Request
+    target: Target
+    row: catalog.Model | None
+    names: ToolNames
+    notices: list[Notice] = field(default_factory=list[Notice])
+    dropped_states: dict[str, int] = field(default_factory=dict[str, int])
+
+    @classmethod
+    def of(cls, request: Request, target: Target) -> Draft:
+        """A draft with what the catalogue knows of the model."""
+        row = catalog.lookup(target.profile.name, target.model)
+        draft = cls(request, target, row, ToolNames.of(request))
+        if draft.names.changed:
+            changed = {name: sent for sent, name in draft.names.changed.items()}
+            draft.tell("tool_renamed", "tool names were spelled as the provider takes them", names=changed)
+        return draft
+
+    @property
+    def ceiling(self) -> int | None:
+        """The most output tokens that the model gives, where that is known."""
+        return self.target.max_output_tokens or (self.row.max_output if self.row else None)
+
+    def tell(self, code: str, message: str, **data: Any) -> None:
+        """Adds a notice; the same one only once."""
+        notice = Notice(code, message, data)
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+    def drop(self, parameter: str, why: str) -> None:
+        """Tells that a wish is not sent."""
+        self.tell("parameter_dropped", f"{parameter} was not sent: {why}", parameter=parameter)
+
+    def unsupported(self, path: str, what: str) -> UnsupportedError:
+        """The error for what the provider's protocol has no word for."""
+        return UnsupportedError(f"{path}: {self.target.profile.name} takes no {what}", field=path)
+
+    def sampling(self) -> dict[str, Any]:
+        """The sampling wishes that the profile takes, within its ranges; the others are told."""
+        profile = self.target.profile
+        wishes: dict[str, Any] = {}
+        for name in SAMPLING:
+            value = getattr(self.request, name)
+            if value is None:
+                continue
+            if name not in profile.sampling:
+                self.drop(name, f"{profile.name} has no such parameter")
+            else:
+                wishes[name] = self._in_range(name, value)
+        return wishes
+
+    def _in_range(self, name: str, value: float) -> float:
+        profile = self.target.profile
+        ranges = {
+            "temperature": (profile.temperature_min, profile.temperature_max),
+            "top_p": (profile.top_p_min, profile.top_p_max),
+        }
+        low, high = ranges.get(name, (value, value))
+        clamped = min(max(value, low), high)
+        if clamped != value:
+            why = f"{profile.name} takes {low:g} to {high:g}"
+            self.tell("parameter_clamped", f"{name} {value:g} became {clamped:g}: {why}", parameter=name, used=clamped)
+        return clamped
+
+    def max_tokens(self) -> int | None:
+        """The wish for output tokens, not above the model's ceiling."""
+        wanted, ceiling = self.request.max_output_tokens, self.ceiling
+        if wanted is None or ceiling is None or wanted <= ceiling:
+            return wanted
+        why = f"the model gives at most {ceiling}"
+        message = f"max_output_tokens {wanted} became {ceiling}: {why}"
+        self.tell("parameter_clamped", message, parameter="max_output_tokens", used=ceiling)
+        return ceiling
+
+    def is_own(self, state: ProviderState | None) -> bool:
+        """Whether the target made this state. What another one made is counted, to be told."""
+        if state is not None and state.origin == self.target.origin and not self._of_other_model(state):
+            return True
+        origin = state.origin if state is not None else "unknown"
+        self.dropped_states[origin] = self.dropped_states.get(origin, 0) + 1
+        return False
+
+    def _of_other_model(self, state: ProviderState) -> bool:
+        made_by = catalog.lookup(self.target.profile.name, state.model)
+        return made_by is not None and self.row is not None and made_by.id != self.row.id
+
+    def tell_dropped_states(self) -> None:
+        """One notice for all thinking and state of others that is not sent."""
+        if self.dropped_states:
+            count = sum(self.dropped_states.values())
+            origins = dict(sorted(self.dropped_states.items()))
+            message = f"{count} parts hold thinking or state that another provider or model made; they were not sent"
+            self.tell("state_dropped", message, origins=origins)
+
+
+def schema_of(tool: Tool) -> dict[str, Any]:
+    """A tool's parameters as providers want them: always an object with properties."""
+    schema: dict[str, Any] = {"type": "object", "properties": {}}
+    return schema | tool.parameters | {"type": "object"}

@@ -1,0 +1,168 @@
+"""Chat Completions: the request (OpenAI API reference: chat; the providers' own references where they differ).
+
+The conversation is in ``turns``, thinking in ``thinking``; what a provider takes is in its profile's row. Keys stand in
+one order always: the same request is the same bytes, which prompt caches need. What is empty is left out, for some
+servers refuse ``tools: []`` and null.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
+from kruxos.dialects.encoding import Draft, schema_of
+from kruxos.dialects.text import body_bytes, parse_json
+from kruxos.errors import BadRequestError
+from kruxos.messages import Native, Request
+
+from .thinking import thinking_fields, thinks
+from .turns import chat_messages
+
+PATH = "/chat/completions"
+_FORMAT_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_FORMAT_NAME_CHARS_MAX = 64
+_REFUSED_WHILE_THINKING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
+
+
+def encode(request: Request, target: Target) -> EncodedRequest:
+    """One request for the target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say."""
+    if request.native is not None and request.native.dialect == "openai-chat":
+        return _encode_native(request, request.native, target)
+    draft = Draft.of(request, target)
+    body = _body(draft)
+    draft.tell_dropped_states()
+    return EncodedRequest(
+        HttpRequest("POST", PATH, _headers(target), body_bytes(body)), draft.notices, draft.names.changed
+    )
+
+
+def _headers(target: Target) -> dict[str, str]:
+    return {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if target.stream else "application/json",
+        **dict(target.profile.headers),
+    }
+
+
+def _body(draft: Draft) -> dict[str, Any]:
+    request, target, profile = draft.request, draft.target, draft.target.profile
+    body: dict[str, Any] = {"model": target.model, "messages": chat_messages(draft)}
+    if request.tools:
+        body["tools"] = [_tool(draft, index) for index in range(len(request.tools))]
+        body |= _tool_choice(draft)
+    thinking = thinking_fields(draft)
+    if body.get("tool_choice", "auto") not in ("auto", "none"):
+        thinking |= FORCED_TOOL_CHOICES[profile.forced_tool_choice](draft)
+    max_tokens = draft.max_tokens()
+    if max_tokens is not None:
+        body[profile.max_tokens_field] = max_tokens
+    body |= thinking
+    body |= _sampling(draft, is_thinking=thinks(draft, thinking))
+    body |= _response_format(draft)
+    if request.metadata:
+        draft.drop("metadata", "it stays with the gateway")
+    return body | _stream_fields(target)
+
+
+def _stream_fields(target: Target) -> dict[str, Any]:
+    if not target.stream:
+        return {}
+    options = {"stream_options": {"include_usage": True}} if target.profile.stream_usage else {}
+    return {"stream": True, **options}
+
+
+def _tool(draft: Draft, index: int) -> dict[str, Any]:
+    tool = draft.request.tools[index]
+    function: dict[str, Any] = {"name": draft.names.sent(tool.name)}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = schema_of(tool)
+    if tool.strict is not None and draft.target.profile.strict_tools:
+        function["strict"] = tool.strict
+    elif tool.strict:
+        draft.drop("strict", f"{draft.target.profile.name} has no strict tools")
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(draft: Draft) -> dict[str, Any]:
+    choice = draft.request.tool_choice
+    fields: dict[str, Any] = {}
+    if choice is not None:
+        name = choice.removeprefix("tool:")
+        named = {"type": "function", "function": {"name": draft.names.sent(name)}}
+        fields["tool_choice"] = choice if name == choice else named
+    if draft.request.parallel_tool_calls is not None:
+        if draft.target.profile.parallel_tool_calls:
+            fields["parallel_tool_calls"] = draft.request.parallel_tool_calls
+        else:
+            draft.drop("parallel_tool_calls", f"{draft.target.profile.name} has no such parameter")
+    return fields
+
+
+def _forced_plain(_draft: Draft) -> dict[str, Any]:
+    return {}
+
+
+def _forced_without_thinking(draft: Draft) -> dict[str, Any]:
+    """DeepSeek refuses a forced tool while it thinks, and thinks unless told not to (DeepSeek docs: thinking mode)."""
+    draft.tell("thinking_off", "thinking was switched off: the provider does not think when a tool is forced")
+    return {"thinking": {"type": "disabled"}}
+
+
+FORCED_TOOL_CHOICES = {"plain": _forced_plain, "without_thinking": _forced_without_thinking}
+
+
+def _sampling(draft: Draft, *, is_thinking: bool) -> dict[str, Any]:
+    profile, refuses = draft.target.profile, draft.row.refuses if draft.row else ()
+    wishes = draft.sampling()
+    for name in [name for name in _REFUSED_WHILE_THINKING if is_thinking and name in wishes]:
+        del wishes[name]
+        draft.drop(name, "the model thinks, and takes it only when it does not")
+    if "seed" in wishes:
+        wishes[profile.seed_field] = wishes.pop("seed")
+    if draft.request.stop:
+        if "stop" in profile.sampling and "stop" not in refuses:
+            wishes["stop"] = draft.request.stop
+        else:
+            draft.drop("stop", f"{draft.target.model} takes no stop sequences")
+    return wishes
+
+
+def _response_format(draft: Draft) -> dict[str, Any]:
+    wish = draft.request.output_format
+    if wish is None:
+        return {}
+    if wish.schema is not None and not draft.target.profile.json_schema:
+        draft.tell("output_format_reduced", "the provider takes no schema: any JSON object was asked for")
+    if wish.schema is None or not draft.target.profile.json_schema:
+        return {"response_format": {"type": "json_object"}}
+    name = _FORMAT_NAME.sub("_", wish.name)[:_FORMAT_NAME_CHARS_MAX] or "output"
+    schema: dict[str, Any] = {"name": name, "schema": wish.schema}
+    if wish.strict is not None:
+        schema["strict"] = wish.strict
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _encode_native(request: Request, native: Native, target: Target) -> EncodedRequest:
+    """The agent's own request: only model, stream and effort are set, all else goes on as it came."""
+    try:
+        value = parse_json(native.body)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise BadRequestError("native.body is not a JSON object", field="native.body")
+    body = cast("dict[str, Any]", value)
+    draft = Draft.of(Request(messages=[], thinking_effort=request.thinking_effort), target)
+    changes: dict[str, Any] = {"model": target.model, **thinking_fields(draft)}
+    if bool(body.get("stream")) != target.stream:
+        changes["stream"] = target.stream
+    options = body.get("stream_options")
+    if target.stream and target.profile.stream_usage:  # usage is always asked for: the gateway books it
+        given = cast("dict[str, Any]", options) if isinstance(options, dict) else {}
+        changes["stream_options"] = given | {"include_usage": True}
+    changed = body | changes
+    if "stream_options" in changed and not (target.stream and target.profile.stream_usage):
+        del changed["stream_options"]
+    data = native.body if changed == body else body_bytes(changed)
+    return EncodedRequest(HttpRequest("POST", PATH, _headers(target), data), draft.notices)

@@ -1,0 +1,12 @@
+"""Dialects and profiles by name."""
+
+from __future__ import annotations
+
+from .anthropic import ANTHROPIC
+from .base import Dialect
+from .openai_chat import OPENAI_CHAT
+from .profiles import PROFILES
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (ANTHROPIC, OPENAI_CHAT)}
+
+__all__ = ["DIALECTS", "PROFILES"]

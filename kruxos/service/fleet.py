@@ -1,0 +1,376 @@
+"""All providers and their worker processes: carries out what the supervision cores command.
+
+A dispatch is one attempt of one call, handed to whichever worker of its provider takes calls. Its sink hears every
+frame about it and in the end exactly one of: an end frame, an error frame, ``on_lost``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import trio
+
+from kruxos import wire
+from kruxos.cores import supervision
+from kruxos.cores.routing import Outlook
+from kruxos.cores.supervision import Supervision
+from kruxos.errors import BY_CODE, KruxosError
+from kruxos.link import Link
+from kruxos.service.launching import Launching, Request, wait_exit
+from kruxos.service.timers import Timer, Timers
+
+EXIT_WITHIN_S = 2.0
+"""A worker whose link ended is given this long to be gone before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker is told: settings as plain values, and its secret."""
+
+    settings: dict[str, Any]
+    secret: bytes
+
+
+class Sink(Protocol):
+    """Whoever waits for the frames of one dispatch."""
+
+    def on_frame(self, frame: wire.Frame) -> None:
+        """One frame about the dispatch."""
+        ...
+
+    def on_lost(self, reason: str) -> None:
+        """The worker is gone, or there is none."""
+        ...
+
+
+@dataclass(slots=True)
+class Process:
+    """One worker process and its link."""
+
+    number: int
+    link: Link
+    started_at: float
+    pid: int | None = None
+    pid_known: trio.Event = field(default_factory=trio.Event)
+    in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
+    rss_bytes: int = 0
+    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
+    killed: bool = False
+
+
+@dataclass(slots=True)
+class Provider:
+    """One configured provider: its core, its processes, and what waits for a worker to be ready."""
+
+    name: str
+    core: Supervision
+    processes: dict[int, Process] = field(default_factory=dict[int, Process])
+    current: Process | None = None
+    waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
+    health: wire.Health = field(default_factory=wire.Health)
+    timer: Timer | None = None
+    last_error: str = ""
+    last_error_at: float | None = None
+
+
+class Fleet:
+    """All providers. Everything here runs in the supervisor's one thread; methods never wait."""
+
+    def __init__(
+        self,
+        launching: Launching,
+        timers: Timers,
+        nursery: trio.Nursery,
+        setup_of: Callable[[str], Setup],
+        log_of: Callable[[str], int],
+        tell: Callable[[str, supervision.Announce], None],
+    ) -> None:
+        self._launching, self._timers, self._nursery = launching, timers, nursery
+        self._setup_of, self._log_of, self._tell = setup_of, log_of, tell
+        self._dispatches = 0
+        self.providers: dict[str, Provider] = {}
+
+    # What the configuration says
+
+    def configure(self, enabled: Mapping[str, bool], changed: set[str]) -> None:
+        """Brings the fleet in line: starts what is new, hands over what changed, stops what is gone or disabled."""
+        for name in [name for name in self.providers if name not in enabled]:
+            self.apply(name, supervision.Stop(now=True))
+            self.providers.pop(name)
+        for name, wanted in enabled.items():
+            provider = self.providers.get(name)
+            if provider is None:
+                provider = self.providers[name] = Provider(name, Supervision(random.random))
+            if not wanted:
+                if provider.core.state != "stopped":
+                    self.apply(name, supervision.Stop())
+            elif provider.core.state == "stopped":
+                self.apply(name, supervision.Start())
+            elif name in changed:
+                self.apply(name, supervision.Restart(reason="settings changed"))
+
+    # Calls
+
+    def next_number(self) -> int:
+        """A number for a dispatch to come."""
+        self._dispatches += 1
+        return self._dispatches
+
+    def dispatch(self, name: str, number: int, frame: wire.Open, sink: Sink) -> None:
+        """Hands one attempt to the provider; ``number`` names it in ``cancel`` and the others.
+
+        The sink may be told of the loss before this returns.
+        """
+        provider = self.providers.get(name)
+        if provider is None or provider.core.state not in ("ready", "starting"):
+            sink.on_lost("not running")
+        elif provider.current is None:
+            provider.waiting[number] = (frame, sink)
+        else:
+            self._send_open(provider.current, number, frame, sink)
+
+    def _send_open(self, process: Process, number: int, frame: wire.Open, sink: Sink) -> None:
+        if process.link.full:
+            sink.on_lost("it is too far behind")
+            return
+        process.in_flight[number] = sink
+        process.link.send(wire.Open(
+            id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, model=frame.model,
+            deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation, call_id=frame.call_id,
+        ))  # fmt: skip
+
+    def cancel(self, name: str, number: int) -> None:
+        """The attempt is not wanted any more; its sink still hears how it ended."""
+        self._to_process(name, number, wire.Cancel(id=number))
+
+    def pause(self, name: str, number: int) -> None:
+        """The attempt's reader is slow."""
+        self._to_process(name, number, wire.Pause(id=number))
+
+    def resume(self, name: str, number: int) -> None:
+        """The attempt's reader has caught up."""
+        self._to_process(name, number, wire.Resume(id=number))
+
+    def _to_process(self, name: str, number: int, frame: wire.Frame) -> None:
+        provider = self.providers.get(name)
+        if provider is None:
+            return
+        waiting = provider.waiting.pop(number, None)
+        if waiting is not None:
+            waiting[1].on_lost("cancelled before it was sent")
+            return
+        for process in provider.processes.values():
+            if number in process.in_flight:
+                process.link.send(frame)
+
+    def outlook(self, provider: str, model: str | None) -> Outlook:
+        """How things stand with a provider (``kruxos.cores.routing.HealthView``)."""
+        known = self.providers.get(provider)
+        if known is None:
+            return Outlook("stopped", "no_provider", "not running")
+        core = known.core
+        until = known.health.cooling_until
+        if core.state == "ready" and until is not None and until > time.time():
+            code = known.health.reason or "rate_limited"
+            return Outlook("cooling", code, "asked to wait", until)
+        if core.state in ("ready", "starting"):
+            return Outlook(core.state)
+        code = core.reason if core.reason in BY_CODE else "worker_lost"
+        retry_at = None if core.start_at is None else time.time() + max(0.0, core.start_at - trio.current_time())
+        return Outlook(core.state, code, core.reason or core.state, retry_at)
+
+    # Supervision
+
+    def apply(self, name: str, event: supervision.Event) -> None:
+        """Gives one event to a provider's core and carries out what it commands."""
+        self._step(self.providers[name], event)
+
+    def _step(self, provider: Provider, event: supervision.Event) -> None:
+        for command in provider.core.step(event, trio.current_time()):
+            self._do(provider, command)
+        if provider.timer is not None:
+            provider.timer.cancel()
+        if self.providers.get(provider.name) is provider or provider.processes:
+            wake_at = provider.core.next_wake(trio.current_time())
+            provider.timer = self._timers.at(wake_at, partial(self._step, provider, supervision.Tick()))
+
+    def _do(self, provider: Provider, command: supervision.Command) -> None:
+        match command:
+            case supervision.Spawn(number):
+                self._spawn(provider, number)
+            case supervision.Kill(number):
+                self._kill(provider, number)
+            case supervision.AskToDrain(number):
+                self._to_worker(provider, number, wire.Drain())
+            case supervision.SendBye(number):
+                self._to_worker(provider, number, wire.Bye())
+            case supervision.Promote(number):
+                self._promote(provider, provider.processes[number])
+            case supervision.Announce():
+                self._announce(provider, command)
+
+    def _to_worker(self, provider: Provider, number: int, frame: wire.Frame) -> None:
+        process = provider.processes.get(number)
+        if process is not None:
+            process.link.send(frame)
+
+    def _announce(self, provider: Provider, change: supervision.Announce) -> None:
+        if change.after != "ready":
+            provider.current = None
+        if change.after in ("backoff", "failed", "stopped"):
+            waiting, provider.waiting = provider.waiting, {}
+            for _, sink in waiting.values():
+                sink.on_lost(change.reason)
+        self._tell(provider.name, change)
+
+    def _promote(self, provider: Provider, process: Process) -> None:
+        provider.current = process
+        waiting, provider.waiting = provider.waiting, {}
+        for number, (frame, sink) in waiting.items():
+            self._send_open(process, number, frame, sink)
+
+    # Processes
+
+    def _spawn(self, provider: Provider, number: int) -> None:
+        try:
+            setup = self._setup_of(provider.name)
+            log_fd = self._log_of(provider.name)
+        except KruxosError as error:
+            self._nursery.start_soon(self._refuse, provider, number, error.code)
+            return
+        ours, theirs = socket.socketpair()
+        process = provider.processes[number] = Process(number, Link(ours), trio.current_time())
+
+        def on_result(pid: int | None, reason: str) -> None:
+            os.close(log_fd)
+            process.pid = pid
+            process.pid_known.set()
+            if pid is None:
+                process.link.close()
+                self._ended(provider, process, None, reason)
+                return
+            self._step(provider, supervision.Spawned(number, pid))
+            if process.killed:
+                self._kill(provider, number)
+
+        self._launching.spawn(Request(theirs, log_fd, on_result))
+        self._nursery.start_soon(self._run, provider, process, setup)
+
+    async def _refuse(self, provider: Provider, number: int, code: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._step(provider, supervision.SpawnRefused(number, code))
+
+    def _kill(self, provider: Provider, number: int) -> None:
+        process = provider.processes.get(number)
+        if process is None:
+            return
+        process.killed = True
+        if process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+    async def _run(self, provider: Provider, process: Process, setup: Setup) -> None:
+        """One worker from its hello to its exit."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_write, process.link)
+            reason = await self._read(provider, process, setup)
+            nursery.cancel_scope.cancel()
+        process.link.close()
+        await process.pid_known.wait()
+        if process.pid is None:
+            return
+        code = None
+        with trio.move_on_after(EXIT_WITHIN_S) as patience:
+            code = await wait_exit(process.pid)
+        if patience.cancelled_caught:
+            self._kill(provider, process.number)
+            code = await wait_exit(process.pid)
+        self._ended(provider, process, code, reason)
+
+    async def _read(self, provider: Provider, process: Process, setup: Setup) -> str:
+        """Until the end of the link; gives the reason where it is the worker's fault."""
+        try:
+            while True:
+                frames = await process.link.receive()
+                if frames is None:
+                    return ""
+                for frame in frames:
+                    self._on_frame(provider, process, frame, setup)
+        except KruxosError as error:
+            self._step(provider, supervision.Broken(process.number, f"garbage on its link: {error.message}"))
+            return "garbage on its link"
+        except (OSError, trio.ClosedResourceError):
+            return ""
+
+    def _ended(self, provider: Provider, process: Process, code: int | None, reason: str) -> None:
+        provider.processes.pop(process.number, None)
+        if provider.current is process:
+            provider.current = None
+        self._step(provider, supervision.Exited(process.number, code, reason))
+        told = reason or supervision.describe_exit(code)
+        in_flight, process.in_flight = process.in_flight, {}
+        for sink in in_flight.values():
+            sink.on_lost(told)
+
+    # Frames
+
+    def _on_frame(self, provider: Provider, process: Process, frame: wire.Frame, setup: Setup) -> None:
+        match frame:
+            case wire.Event() | wire.Sent():
+                sink = process.in_flight.get(frame.id)
+                if sink is not None:
+                    sink.on_frame(frame)
+            case wire.End() | wire.Error():
+                sink = process.in_flight.pop(frame.id, None)
+                if isinstance(frame, wire.Error) and frame.error.get("code") not in ("cancelled", "bad_request"):
+                    provider.last_error = str(frame.error.get("code", ""))
+                    provider.last_error_at = time.time()
+                if sink is not None:
+                    sink.on_frame(frame)
+            case wire.Beat():
+                process.rss_bytes = frame.rss_bytes
+                self._step(provider, supervision.Beaten(process.number))
+            case wire.Health():
+                provider.health = frame
+            case _:
+                self._on_life(provider, process, frame, setup)
+
+    def _on_life(self, provider: Provider, process: Process, frame: wire.Frame, setup: Setup) -> None:
+        match frame:
+            case wire.Hello():
+                self._greet(provider, process, frame, setup)
+            case wire.Ready():
+                process.isolation = frame.isolation
+                self._step(provider, supervision.BecameReady(process.number))
+            case wire.Drained():
+                self._step(provider, supervision.Drained(process.number))
+            case _:
+                self._step(provider, supervision.Broken(process.number, f"sent a {frame.kind} frame"))
+
+    def _greet(self, provider: Provider, process: Process, hello: wire.Hello, setup: Setup) -> None:
+        if hello.version != wire.VERSION:
+            self._step(provider, supervision.SpawnRefused(process.number, "restart_gateway"))
+            self._kill(provider, process.number)
+            return
+        process.link.send(
+            wire.Configure(
+                provider=provider.name, settings=setup.settings, body=setup.secret, state=provider.health.state
+            )
+        )
+        process.link.flush()
+
+
+async def _write(link: Link) -> None:
+    try:
+        await link.run_writer()
+    except (OSError, trio.ClosedResourceError):
+        return  # the reader sees the same end, with what the worker wrote before it

@@ -1,0 +1,155 @@
+"""The supervisor's end of the launcher: keeps one running, and turns requests into worker processes.
+
+The launcher is started from the main thread (its death signal belongs to the thread that started it). When it dies it
+is started again; requests made meanwhile wait. Workers that exist do not notice.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from kruxos.launcher import channel, linux
+
+RESTART_PAUSE_S = 0.05
+RESTART_PAUSE_MAX_S = 5.0
+UP_WITHIN_S = 30.0
+
+_BOOT = (
+    "import sys; fd, module, sys.path[:0] = int(sys.argv[1]), sys.argv[2], sys.argv[3:]; "
+    "from kruxos.launcher.process import main; main(fd, module)"
+)
+
+
+@dataclass(slots=True)
+class Request:
+    """A worker to be: its end of the link, its log, and who wants to know. ``on_result`` gets a pid or a reason."""
+
+    link: socket.socket
+    log_fd: int
+    on_result: Callable[[int | None, str], None]
+
+
+class Launching:
+    """Runs in one task (``run``). ``spawn`` may be called at any time."""
+
+    def __init__(self, worker_module: str, log_fd: int) -> None:
+        self._worker_module = worker_module
+        self._log_fd = log_fd
+        self._tickets: dict[int, Request] = {}
+        self._waiting: list[Request] = []
+        self._channel: socket.socket | None = None
+        self._count = 0
+        self.process_pid: int | None = None
+        self.pid: int | None = None
+        self.restarts = 0
+
+    def spawn(self, request: Request) -> None:
+        """Asks for a worker; its end of the link is closed here once it was handed over."""
+        if self._channel is None:
+            self._waiting.append(request)
+            return
+        self._count += 1
+        try:
+            channel.ask_spawn(self._channel, self._count, [request.link.fileno(), request.log_fd])
+        except OSError:
+            self._waiting.append(request)  # the launcher is gone; the next one gets it
+            return
+        request.link.close()
+        self._tickets[self._count] = request
+
+    async def run(self) -> None:
+        """Keeps a launcher running, for ever; cancelled, it closes the channel, which ends the launcher."""
+        pause_s = RESTART_PAUSE_S
+        while True:
+            started_at = trio.current_time()
+            process, end = self._start()
+            self.process_pid = process.pid
+            try:
+                await self._listen(end)
+            finally:
+                self._channel, self.pid = None, None
+                end.close()
+                process.kill()
+                process.wait()
+            self._give_up_tickets()
+            self.restarts += 1
+            lived_s = trio.current_time() - started_at
+            pause_s = RESTART_PAUSE_S if lived_s > 10.0 else min(RESTART_PAUSE_MAX_S, pause_s * 2)
+            await trio.sleep(pause_s)
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = channel.pair()
+        command = [sys.executable, "-I", "-S", "-c", _BOOT, str(theirs.fileno()), self._worker_module, *import_paths()]
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            command, pass_fds=[theirs.fileno()], env={}, stdin=subprocess.DEVNULL, stdout=self._log_fd,
+            stderr=self._log_fd, cwd="/",
+        )  # fmt: skip
+        theirs.close()
+        ours.setblocking(False)  # noqa: FBT003 - the standard library's name for it
+        return process, ours
+
+    async def _listen(self, end: socket.socket) -> None:
+        while True:
+            try:
+                data = end.recv(channel.DATAGRAM_BYTES_MAX)
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(end)
+                continue
+            except ConnectionError:
+                return
+            if not data:
+                return
+            self._on_message(channel.decode(data), end)
+
+    def _on_message(self, message: channel.Message, end: socket.socket) -> None:
+        match message:
+            case channel.Up():
+                self.pid, self._channel = message.pid, end
+                waiting, self._waiting = self._waiting, []
+                for request in waiting:
+                    self.spawn(request)
+            case channel.Spawned():
+                self._tickets.pop(message.ticket).on_result(message.pid, "")
+            case channel.Failed():
+                self._tickets.pop(message.ticket).on_result(None, message.reason)
+
+    def _give_up_tickets(self) -> None:
+        """A worker whose launcher died before it told the pid is not ours to keep: its link closes, so it ends."""
+        tickets, self._tickets = self._tickets, {}
+        for request in tickets.values():
+            request.on_result(None, "the launcher died")
+
+
+def import_paths() -> list[str]:
+    """Where a worker finds what it imports, without site packages' start-up code."""
+    places = [path for path in sys.path if path and os.path.isdir(path)]  # noqa: PTH112 - strings in, strings out
+    for name in ("kruxos", "kruxos_workers"):
+        spec = importlib.util.find_spec(name)
+        for location in (spec.submodule_search_locations or []) if spec is not None else []:
+            places.append(os.path.dirname(os.path.abspath(location)))  # noqa: PERF401, PTH100, PTH120
+    return list(dict.fromkeys(os.path.abspath(place) for place in places))  # noqa: PTH100
+
+
+async def wait_exit(pid: int) -> int | None:
+    """Waits until our child ``pid`` is gone. Its exit code, negative for a signal; None where the system can't say."""
+    fd = linux.open_pidfd(pid)
+    if fd is None:
+        return None
+    try:
+        await trio.lowlevel.wait_readable(fd)
+        result = os.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - does not block
+    except ChildProcessError:
+        return None
+    finally:
+        os.close(fd)
+    if result is None:
+        return None
+    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status

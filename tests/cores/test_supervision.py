@@ -1,0 +1,276 @@
+"""One provider's worker: the moves of its life, one script each."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kruxos.cores import supervision
+from kruxos.cores.policy import PROBE_EVERY_S, RESTARTS_MAX
+from kruxos.cores.supervision import (
+    MOVES,
+    Announce,
+    AskToDrain,
+    Beaten,
+    BecameReady,
+    Broken,
+    Drained,
+    Exited,
+    Kill,
+    Promote,
+    Restart,
+    SendBye,
+    Spawn,
+    Spawned,
+    SpawnRefused,
+    Start,
+    Stop,
+    Supervision,
+    Tick,
+)
+from tests.cores.playbook import Script
+
+START = Announce("stopped", "starting", "")
+UP = Announce("starting", "ready", "")
+
+
+def supervised(random: float = 0.5) -> Supervision:
+    return Supervision(lambda: random)
+
+
+def ready(random: float = 0.5) -> tuple[Supervision, Script]:
+    machine = supervised(random)
+    script = Script(machine)
+    script.at(0, Start()).gives(START, Spawn(1))
+    script.at(0, Spawned(1, 101)).gives_nothing()
+    script.at(0, BecameReady(1)).gives(Promote(1), UP)
+    return machine, script
+
+
+def beat_until(script: Script, number: int, end: float, *, start: float = 1.0) -> None:
+    at = start
+    while at <= end:
+        script.at(at, Beaten(number)).gives_nothing()
+        script.at(at, Tick()).gives_nothing()
+        at += 1.0
+
+
+def test_a_worker_is_ready_when_it_says_so() -> None:
+    machine, _ = ready()
+    assert (machine.state, machine.current, machine.workers[1].pid) == ("ready", 1, 101)
+
+
+def test_a_worker_that_dies_after_a_healthy_run_is_started_again_at_once() -> None:
+    machine, script = ready()
+    script.at(10, Exited(1, -9)).gives(Announce("ready", "starting", "killed by SIGKILL"), Spawn(2))
+    assert (machine.restarts, machine.last_exit) == (1, "killed by SIGKILL")
+
+
+def test_a_worker_that_dies_young_waits_a_jittered_while() -> None:
+    machine, script = ready(random=0.5)
+    script.at(3, Exited(1, 1)).gives(Announce("ready", "backoff", "ended with 1"))
+    assert machine.start_at == 3 + 0.5 * 0.25
+    script.at(3.1, Tick()).gives_nothing()
+    script.at(3.125, Tick()).gives(Announce("backoff", "starting", "ended with 1"), Spawn(2))
+
+
+def test_more_than_five_deaths_in_a_minute_are_a_failure_with_a_probe_every_five_minutes() -> None:
+    machine = supervised(random=0.0)
+    at = 0.0
+    machine.step(Start(), at)
+    for number in range(1, RESTARTS_MAX + 1):
+        at += 1.0
+        machine.step(Exited(number, 1), at)
+        machine.step(Tick(), at)
+        assert machine.state == "starting"
+    machine.step(Exited(RESTARTS_MAX + 1, 1), at)
+    assert (machine.state, machine.reason, machine.start_at) == ("failed", "ended with 1", at + PROBE_EVERY_S)
+    probe = Script(machine)
+    probe.at(at + PROBE_EVERY_S - 1, Tick()).gives_nothing()
+    probe.at(at + PROBE_EVERY_S, Tick()).gives(Announce("failed", "starting", "ended with 1"), Spawn(7))
+    probe.at(at + 301, Exited(7, 1)).gives(Announce("starting", "failed", "ended with 1"))
+    assert machine.start_at == at + 301 + PROBE_EVERY_S
+
+
+def test_wrong_settings_are_not_tried_again_until_somebody_starts_it() -> None:
+    machine, script = ready()
+    script.at(20, Exited(1, supervision.EXIT_CONFIGURATION)).gives(Announce("ready", "failed", "wrong settings"))
+    script.at(20 + 2 * PROBE_EVERY_S, Tick()).gives_nothing()
+    script.at(700, Start()).gives(Announce("failed", "starting", ""), Spawn(2))
+    assert machine.state == "starting"
+
+
+def test_a_worker_without_its_key_is_not_started_and_says_why() -> None:
+    machine = supervised()
+    with Script(machine) as script:
+        script.at(0, Start()).gives(START, Spawn(1))
+        script.at(0, SpawnRefused(1, "no_credentials")).gives(Announce("starting", "failed", "no_credentials"))
+        script.at(10_000, Tick()).gives_nothing()
+
+
+def test_silence_of_five_seconds_is_death() -> None:
+    _, script = ready()
+    beat_until(script, 1, 4)
+    for at in (5, 6, 7, 8, 9):
+        script.at(at, Tick()).gives_nothing()
+    script.at(9.5, Tick()).gives(Kill(1))
+    script.at(9.6, Exited(1, -9)).gives(Announce("ready", "backoff", "silent for 5 s"))
+
+
+def test_no_worker_is_blamed_when_the_supervisor_itself_was_late() -> None:
+    _, script = ready()
+    beat_until(script, 1, 3)
+    script.at(60, Tick()).gives_nothing()
+    script.at(61, Beaten(1)).gives_nothing()
+
+
+def test_a_worker_that_never_gets_ready_is_replaced() -> None:
+    machine = supervised()
+    machine.step(Start(), 0)
+    with Script(machine) as script:
+        script.at(20, Tick()).gives_nothing()
+        script.at(20.5, Tick()).gives(Kill(1))
+        script.at(20.6, Exited(1, -9)).gives(Announce("starting", "backoff", "not ready in time"))
+
+
+def test_a_kill_is_repeated_until_the_exit_is_seen() -> None:
+    _, script = ready()
+    script.at(1, Broken(1, "garbage on its link")).gives(Kill(1))
+    for at in (2, 3, 4, 5):
+        script.at(at, Tick()).gives_nothing()
+    script.at(6, Tick()).gives(Kill(1))
+    script.at(6, Exited(1, -9)).gives(Announce("ready", "backoff", "garbage on its link"))
+
+
+def test_a_restart_is_a_hand_over_and_the_provider_stays_ready() -> None:
+    machine, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    assert (machine.state, machine.current) == ("ready", 1)
+    script.at(6, BecameReady(2)).gives(Promote(2), AskToDrain(1))
+    script.at(7, Drained(1)).gives(SendBye(1))
+    script.at(7, Exited(1, 0)).gives_nothing()
+    assert (machine.state, machine.current, list(machine.workers)) == ("ready", 2, [2])
+
+
+def test_a_successor_that_cannot_start_leaves_the_old_worker_as_it_was() -> None:
+    machine, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    script.at(6, Exited(2, 1)).gives_nothing()
+    assert (machine.state, machine.current, machine.reason) == ("ready", 1, "replacement failed: ended with 1")
+
+
+def test_a_second_restart_while_the_successor_starts_changes_nothing() -> None:
+    _, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    script.at(5, Restart()).gives_nothing()
+
+
+def test_the_old_worker_dying_in_a_hand_over_leaves_it_to_the_successor() -> None:
+    machine, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    script.at(5.5, Exited(1, -11)).gives(Announce("ready", "starting", "killed by SIGSEGV"))
+    script.at(6, BecameReady(2)).gives(Promote(2), UP)
+    assert machine.current == 2
+
+
+def test_restart_now_kills_and_starts_in_one_step() -> None:
+    machine, script = ready()
+    script.at(5, Restart(now=True)).gives(Announce("ready", "starting", "restarted by operator"), Kill(1), Spawn(2))
+    script.at(5.1, Exited(1, -9)).gives_nothing()
+    script.at(5.2, BecameReady(2)).gives(Promote(2), UP)
+    assert machine.restarts == 1
+
+
+def test_a_worker_that_does_not_finish_draining_is_killed() -> None:
+    _, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    script.at(6, BecameReady(2)).gives(Promote(2), AskToDrain(1))
+    at = 6.0
+    while at < 605.0:
+        at += 1.0
+        script.at(at, Beaten(1)).gives_nothing()
+        script.at(at, Beaten(2)).gives_nothing()
+        script.at(at, Tick()).gives_nothing()
+    script.at(606, Tick()).gives(Kill(1))
+
+
+def test_stop_lets_calls_finish_and_stop_now_does_not() -> None:
+    machine, script = ready()
+    script.at(1, Stop()).gives(Announce("ready", "stopped", "stopped by operator"), AskToDrain(1))
+    script.at(2, Drained(1)).gives(SendBye(1))
+    script.at(2, Exited(1, 0)).gives_nothing()
+    assert machine.state == "stopped"
+    other, script = ready()
+    script.at(1, Stop(now=True)).gives(Announce("ready", "stopped", "stopped by operator"), Kill(1))
+    script.at(1, Exited(1, -9)).gives_nothing()
+    assert other.state == "stopped"
+
+
+def test_a_worker_over_its_memory_is_drained_and_replaced() -> None:
+    machine, script = ready()
+    script.at(50, Broken(1, "memory over its cap", drain=True)).gives(Spawn(2))
+    script.at(51, BecameReady(2)).gives(Promote(2), AskToDrain(1))
+    assert machine.last_exit == "memory over its cap"
+
+
+def test_news_of_workers_that_are_gone_change_nothing() -> None:
+    _, script = ready()
+    for event in (BecameReady(9), Beaten(9), Drained(9), Exited(9, 0), Spawned(9, 1), Broken(9, "x")):
+        script.at(1, event).gives_nothing()
+
+
+EVENTS = st.one_of(
+    st.just(Start()),
+    st.builds(Stop, st.booleans()),
+    st.builds(Restart, st.booleans()),
+    st.just(Tick()),
+    st.builds(Exited, st.integers(1, 9), st.sampled_from([None, 0, 1, 125, -9])),
+    st.builds(BecameReady, st.integers(1, 9)),
+    st.builds(Beaten, st.integers(1, 9)),
+    st.builds(Drained, st.integers(1, 9)),
+    st.builds(SpawnRefused, st.integers(1, 9), st.just("vault_locked")),
+    st.builds(Broken, st.integers(1, 9), st.just("x"), st.booleans()),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 40), EVENTS), max_size=60), st.floats(0, 0.999))
+def test_any_history_keeps_to_the_table_of_moves(history: list[tuple[float, supervision.Event]], chance: float) -> None:
+    machine, now = supervised(chance), 0.0
+    spawned: set[int] = set()
+    for wait, event in history:
+        now += wait
+        before = machine.state
+        for command in machine.step(event, now):
+            if isinstance(command, Spawn):
+                assert command.number not in spawned
+                spawned.add(command.number)
+            if isinstance(command, Announce):
+                assert command.after == command.before or command.after in MOVES[command.before]
+        assert machine.state == before or machine.state in MOVES[before]
+        assert machine.current is None or machine.current in machine.workers
+        assert machine.successor is None or machine.successor in machine.workers
+        assert (machine.state == "ready") == (machine.current is not None)
+        assert machine.state != "starting" or machine.successor is not None
+        assert machine.next_wake(now) >= now or machine.start_at is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 12), st.floats(0, 0.999)), min_size=5, max_size=60))
+def test_a_crashing_worker_never_starts_more_than_six_times_in_a_minute(lives: list[tuple[float, float]]) -> None:
+    chances = iter([chance for _, chance in lives] * 3)
+    machine, now, starts = Supervision(lambda: next(chances, 0.0)), 0.0, [0.0]
+    machine.step(Start(), now)
+    for lived_s, _ in lives:
+        if machine.successor is not None:
+            machine.step(BecameReady(machine.successor), now)
+            machine.step(Beaten(machine.current or 0), now)
+        now += lived_s
+        commands = machine.step(Exited(machine.current or 0, -9), now)
+        while not any(isinstance(command, Spawn) for command in commands):
+            now = max(now, machine.next_wake(now))
+            commands = machine.step(Tick(), now)
+        starts.append(now)
+    for index in range(len(starts) - RESTARTS_MAX - 1):
+        window = [start for start in starts if starts[index] <= start < starts[index] + 60.0]
+        assert len(window) <= RESTARTS_MAX + 1

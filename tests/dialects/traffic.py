@@ -1,0 +1,180 @@
+"""Recorded exchanges through a decoder, and what came of them beside what they mean."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from kruxos.dialects.base import Decoder, EncodedRequest, HttpRequest, Target
+from kruxos.dialects.profiles import PROFILES
+from kruxos.dialects.registry import DIALECTS
+from kruxos.errors import KruxosError
+from kruxos.events import Assembler, Event, State
+from kruxos.messages import ProviderState, Text, Thinking, ToolCall
+
+WIRES = {"messages": "anthropic", "chat": "openai-chat"}
+PROFILE_OF_HOST = {
+    "api.anthropic.com": "anthropic",
+    "api.openai.com": "openai",
+    "api.deepseek.com": "deepseek",
+    "api.z.ai": "glm",
+    "api.x.ai": "grok",
+    "api.mistral.ai": "mistral",
+    "api.groq.com": "groq",
+    "openrouter.ai": "openrouter",
+}
+NOTHING_SENT = EncodedRequest(HttpRequest("POST", "", {}, b""))
+SERVER_TOOLS = {"server_tool_use", "mcp_tool_use"}
+
+
+@dataclass
+class Outcome:
+    """What a decoder made of one exchange."""
+
+    events: list[Event] = field(default_factory=list)
+    decoder: Decoder | None = None
+    error: KruxosError | None = None
+
+
+def target_of(recorded: dict[str, Any], wire: str) -> Target:
+    """The target that the exchange was aimed at, its profile by the host."""
+    request = recorded["request"]
+    name = PROFILE_OF_HOST.get(urlsplit(request.get("url") or "").hostname or "", "generic")
+    body = request.get("body")
+    model = body.get("model", "") if isinstance(body, dict) else ""
+    profile = PROFILES["anthropic"] if wire == "messages" else PROFILES[name]
+    return Target("p", model, profile, profile.name, stream=recorded["response"]["stream"])
+
+
+def decode(recorded: dict[str, Any], wire: str, pieces: Iterable[bytes] | None = None) -> Outcome:
+    """The exchange's answer through the dialect of its wire, in these pieces or as a whole."""
+    dialect, target = DIALECTS[WIRES[wire]], target_of(recorded, wire)
+    response = recorded["response"]
+    body = response["body_text"].encode()
+    headers = response["headers"]
+    if response["status"] >= 300:
+        return Outcome(error=dialect.decode_error(response["status"], headers, body, target))
+    kinds = {"sse": "text/event-stream", "json": "application/json", "text": "text/plain"}
+    content_type = headers.get("content-type", kinds[response["kind"]])
+    decoder = dialect.decoder(target, NOTHING_SENT, content_type)
+    outcome = Outcome(decoder=decoder)
+    for piece in [body] if pieces is None else pieces:
+        outcome.events += decoder.feed(piece)
+    outcome.events += decoder.finish()
+    outcome.error = decoder.error
+    return outcome
+
+
+def meaning(outcome: Outcome) -> dict[str, Any]:
+    """An outcome in the words of the expectations."""
+    assembler = Assembler()
+    for event in outcome.events:
+        assembler.feed(event)
+    parts = assembler.parts()
+    decoder = outcome.decoder
+    ending = decoder.ending if decoder else None
+    usage = decoder.usage if decoder else None
+    calls = [part for part in parts if isinstance(part, ToolCall)]
+    blocks = [json.loads(part.data) for part in parts if isinstance(part, ProviderState) and part.kind == "block"]
+    return {
+        "text": "".join(part.text for part in parts if isinstance(part, Text)),
+        "thinking": "".join(part.text for part in parts if isinstance(part, Thinking)),
+        "tool_calls": [(call.id, call.name, call.arguments) for call in calls],
+        "server_tools": [block["name"] for block in blocks if block["type"] in SERVER_TOOLS],
+        "stop": ending.raw_finish_reason if ending else None,
+        "stop_detail": ending.stop_detail if ending else None,
+        "refusal": ending.refusal if ending else None,
+        "tokens": [
+            getattr(usage, name, None)
+            for name in ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+        ],
+        "reasoning": usage.reasoning_tokens if usage else None,
+        "tokens_other": dict(usage.other_tokens) if usage else {},
+        "opaque": [digest for event in outcome.events if isinstance(event, State) for digest in opaque(event)],
+        "complete": ending is not None,
+    }
+
+
+def opaque(state: State) -> list[str]:
+    """SHA-256 of each value in a state that its provider signed or encrypted."""
+    if state.kind in ("signature", "redacted_thinking"):
+        values = [state.data]
+    elif state.kind == "reasoning_details":
+        entries = json.loads(state.data)
+        values = [entry[name].encode() for entry in entries for name in ("signature", "data") if entry.get(name)]
+    else:
+        values = []
+    return [hashlib.sha256(value).hexdigest() for value in values]
+
+
+def expected_meaning(expected: dict[str, Any]) -> dict[str, Any]:
+    """The expectation in the same words; its ``output`` leaves reasoning out, ours has it within."""
+    tokens = expected["tokens"]
+    output, reasoning = tokens["output"], tokens["reasoning"]
+    if output is not None and reasoning is not None:
+        output += reasoning
+    error = expected["error"] is not None
+    return {
+        "text": expected["text"] or "",
+        "thinking": expected["thinking"] or "",
+        "tool_calls": [(call["id"], call["name"], call["arguments"] or {}) for call in expected["tool_calls"]],
+        "server_tools": [] if expected["wire"] == "chat" else expected["server_tools"],
+        "stop": None if error else expected["stop"],
+        "stop_detail": None if error else expected["stop_detail"],
+        "refusal": expected["refusal"],
+        "tokens": [tokens["input_uncached"], tokens["cache_read"], tokens["cache_write"], output],
+        "reasoning": reasoning,
+        "tokens_other": expected["tokens_other"],
+        "opaque": expected["opaque"]["sha256"],
+        "complete": expected["complete"],
+    }
+
+
+def mismatches(outcome: Outcome, expected: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """By name, what came and what was expected where the two differ."""
+    came, wanted = meaning(outcome), expected_meaning(expected)
+    if len(came["tool_calls"]) == len(wanted["tool_calls"]):  # ids that the provider gave; where none, ours is made up
+        pairs = zip(came["tool_calls"], wanted["tool_calls"], strict=True)
+        came["tool_calls"] = [call if call[0] and wish[0] else (wish[0], *call[1:]) for call, wish in pairs]
+    differences = {name: (came[name], wanted[name]) for name in wanted if came[name] != wanted[name]}
+    if _error(outcome.error) != _expected_error(expected["error"], outcome.error):
+        differences["error"] = (outcome.error, expected["error"])
+    return differences
+
+
+def _error(error: KruxosError | None) -> tuple[Any, ...] | None:
+    return None if error is None else (error.detail.provider_status, error.detail.provider_code)
+
+
+def _expected_error(error: dict[str, Any] | None, came: KruxosError | None) -> tuple[Any, ...] | None:
+    if error is None:
+        return None
+    words = [str(word) for word in (error["type"], error["code"]) if word is not None]
+    code = came.detail.provider_code if came and came.detail.provider_code in words else words[0]
+    return error["status"], code
+
+
+_ENCRYPTED = ("encrypted_content", "encrypted_index", "encrypted_stdout")
+
+
+def opaque_of_tools(outcome: Outcome) -> list[str]:
+    """SHA-256 of each encrypted payload in the blocks and citations that a provider's own tools made."""
+    states = [event for event in outcome.events if isinstance(event, State)]
+    values = [json.loads(state.data) for state in states if state.kind in ("block", "citations")]
+    return [hashlib.sha256(text.encode()).hexdigest() for value in values for text in _encrypted(value)]
+
+
+def _encrypted(value: Any) -> Iterable[str]:
+    if isinstance(value, list):
+        for inner in value:
+            yield from _encrypted(inner)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name in _ENCRYPTED and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _encrypted(inner)

@@ -1,0 +1,102 @@
+"""One answer on its way from the provider's decoder to the supervisor: what goes out when. Pure.
+
+Until content begins nothing leaves: the preamble (start and notices) waits, so that an attempt that fails early leaves
+no trace with the agent. From the first content event on, all that one read brought leaves as one frame. An answer that
+is not streamed leaves whole, with its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kruxos import catalog, wire
+from kruxos.dialects.base import Decoder, Ending
+from kruxos.errors import KruxosError
+from kruxos.events import CONTENT_EVENTS, Event, Start, Usage, encode_events
+
+
+class Answer:
+    """The answer to the dispatch ``number``."""
+
+    def __init__(self, number: int, *, provider: str, profile: str, model: str, stream: bool) -> None:
+        self._number = number
+        self._provider, self._profile, self._model, self._stream = provider, profile, model, stream
+        self._held: list[Event] = []
+        self.committed = False
+
+    def take(self, events: Iterable[Event]) -> list[wire.Frame]:
+        """Events from the decoder, or notices of our own; gives the frames that may leave now."""
+        fresh = list(events)
+        if not fresh:
+            return []
+        for event in fresh:
+            if isinstance(event, Start):
+                self._model = event.model or self._model
+        if not self._stream:
+            self._held += fresh
+            return []
+        if not self.committed and not any(isinstance(event, CONTENT_EVENTS) for event in fresh):
+            self._held += fresh
+            return []
+        held, self._held, self.committed = self._held, [], True
+        return list(_event_frames(self._number, [*_start_first(held), *fresh]))
+
+    def end(self, ending: Ending, *, request_id: str | None, upstream_us: int, now: float) -> wire.End:
+        """The last frame of a whole answer; ``now`` in Unix seconds, for the price."""
+        usage = ending.usage
+        return wire.End(
+            id=self._number,
+            body=encode_events(_start_first(self._held)),
+            provider=self._provider,
+            model=ending.model or self._model,
+            finish_reason=ending.finish_reason,
+            raw_finish_reason=ending.raw_finish_reason,
+            usage={} if usage is None else usage.to_wire(),
+            raw_usage=ending.raw_usage,
+            cost=self._cost(ending.model or self._model, usage, now),
+            upstream_request_id=request_id,
+            upstream_us=upstream_us,
+        )
+
+    def fail(
+        self, error: KruxosError, failure: str, decoder: Decoder | None, *, upstream_us: int = 0, now: float = 0.0
+    ) -> wire.Error:
+        """The last frame of an answer that failed; what was used until then goes with it."""
+        usage = None if decoder is None else decoder.usage
+        error.detail.provider = self._provider
+        error.detail.model = error.detail.model or self._model
+        return wire.Error(
+            id=self._number,
+            error=error.to_wire(),
+            failure=failure,
+            usage={} if usage is None else usage.to_wire(),
+            raw_usage={} if decoder is None else decoder.raw_usage,
+            cost=self._cost(self._model, usage, now),
+            upstream_us=upstream_us,
+        )
+
+    def _cost(self, model: str, usage: Usage | None, now: float) -> dict[str, Any]:
+        row = None if usage is None else catalog.lookup(self._profile, model)
+        return {} if usage is None or row is None else dict(catalog.price(usage, row, at=now) or {})
+
+
+def _start_first(held: list[Event]) -> list[Event]:
+    """The start event, then the rest: our own notices were there before the provider's first word."""
+    return [event for event in held if isinstance(event, Start)] + [
+        event for event in held if not isinstance(event, Start)
+    ]
+
+
+def _event_frames(number: int, events: list[Event]) -> Iterable[wire.Frame]:
+    """The events in frames of at most about ``wire.EVENT_BYTES_AIM``."""
+    bodies: list[bytes] = []
+    size = 0
+    for event in events:
+        body = encode_events([event])
+        if bodies and size + len(body) > wire.EVENT_BYTES_AIM:
+            yield wire.Event(id=number, body=b"".join(bodies))
+            bodies, size = [], 0
+        bodies.append(body)
+        size += len(body)
+    yield wire.Event(id=number, body=b"".join(bodies))

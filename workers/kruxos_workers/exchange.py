@@ -1,0 +1,304 @@
+"""One attempt at one call: check, admit, encode, ask, decode. The provider is asked at most once.
+
+Whatever happens, the supervisor hears exactly one last frame about it, with what the provider may have done:
+
+    never_sent   no byte of it left this machine
+    refused      the provider said no, cleanly
+    ambiguous    it left, and no whole answer came back: maybe done, maybe billed
+    final        the request itself is wrong, anywhere
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgpack
+import trio
+
+from kruxos import catalog, wire
+from kruxos.checks import check_request
+from kruxos.codec import decode_request
+from kruxos.dialects.base import Decoder, EncodedRequest, Target
+from kruxos.errors import (
+    BadRequestError,
+    CallerError,
+    CancelledError,
+    KruxosError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from kruxos.events import Notice
+from kruxos.messages import Request
+from kruxos_workers.answer import Answer
+from kruxos_workers.http import Answer as HttpAnswer
+from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
+from kruxos_workers.limits import Limits
+from kruxos_workers.settings import Settings
+
+ERROR_BODY_BYTES_MAX = 1024 * 1024
+TAIL_WITHIN_S = 2.0
+"""How long the end of a body is awaited once the protocol's own end has come."""
+MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
+"""A gateway in between gave up waiting: the provider behind it may have done the work."""
+
+
+class Outlet(Protocol):
+    """Where frames go."""
+
+    def send(self, frame: wire.Frame) -> None:
+        """Queues a frame."""
+        ...
+
+    def flush(self) -> bool:
+        """Hands queued frames to the kernel now."""
+        ...
+
+    async def room(self) -> None:
+        """Waits while the supervisor is far behind."""
+        ...
+
+
+@dataclass(slots=True)
+class Worker:
+    """What all attempts of a worker share. ``changed`` tells the supervisor of new limits."""
+
+    settings: Settings
+    client: ProviderClient
+    limits: Limits
+    outlet: Outlet
+    changed: Callable[[], None]
+
+
+class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
+    """The attempt ends with this error; ``failure`` says what the provider may have done."""
+
+    def __init__(self, failure: str, error: KruxosError) -> None:
+        super().__init__(error.code)
+        self.failure, self.error = failure, error
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The attempt that ``frame`` asks for."""
+
+    worker: Worker
+    frame: wire.Open
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _answer: Answer = field(init=False)
+    _decoder: Decoder | None = None
+    _http: HttpAnswer | None = None
+    _limit: TimeLimit = field(default_factory=TimeLimit)
+    _flowing: trio.Event = field(default_factory=trio.Event)
+    _sent: bool = False
+
+    def __post_init__(self) -> None:
+        settings = self.worker.settings
+        self._answer = Answer(
+            self.frame.id,
+            provider=settings.provider,
+            profile=settings.profile.name,
+            model=self.frame.model or settings.model or "",
+            stream=self.frame.stream,
+        )
+        self._flowing.set()
+        if self.frame.deadline_s is not None:
+            self.scope.deadline = trio.current_time() + self.frame.deadline_s
+
+    def pause(self) -> None:
+        """The agent is slow: read no more for now."""
+        if self._flowing.is_set():
+            self._flowing = trio.Event()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._flowing.set()
+
+    async def run(self) -> None:
+        """From the request to the last frame."""
+        last: wire.Frame | None = None
+        with self.scope:
+            try:
+                last = await self._exchange()
+            except FailedExchange as failed:
+                last = self._failed(failed.error, failed.failure)
+        if last is None:
+            last = self._failed(CancelledError("cancelled"), "ambiguous" if self._sent else "never_sent")
+        self.worker.outlet.send(last)
+
+    async def _exchange(self) -> wire.Frame:
+        target, encoded = self._encode(self._read_request())
+        await self._admit()
+        limits = self.worker.settings.time_limits
+        self._limit.start("first event" if target.stream else "answer", self._first_limit_s(target))
+        try:
+            async with self.worker.client.send(
+                encoded.http.method,
+                encoded.http.path,
+                encoded.http.headers,
+                encoded.http.body,
+                on_sent=self._on_sent,
+                limit=self._limit,
+            ) as http:
+                self._http = http
+                if not 200 <= http.status < 300:
+                    raise await self._refused(http, target, encoded)
+                self._decoder = self._decoder_for(http, target, encoded)
+                await self._read(http, self._decoder, limits.idle_s if target.stream else limits.call_s)
+        except SendFailure as failure:
+            raise FailedExchange(failure.kind, failure.error) from None
+        except BodyFailure as failure:
+            if self._decoder is None:
+                return self._failed(failure.error, "ambiguous")
+            return self._close(self._decoder, failure.error)
+        return self._close(self._decoder, StreamInterruptedError("the answer ended before its end"))
+
+    def _first_limit_s(self, target: Target) -> float:
+        limits = self.worker.settings.time_limits
+        return limits.first_event_s if target.stream else limits.call_s
+
+    # Before it is sent
+
+    def _read_request(self) -> Request:
+        if self.frame.op != "chat":
+            raise FailedExchange(
+                "never_sent", UnsupportedError(f"{self.worker.settings.provider} cannot {self.frame.op}")
+            )
+        try:
+            value = msgpack.unpackb(self.frame.body, max_ext_len=0)
+        except (ValueError, msgpack.exceptions.UnpackException):
+            raise FailedExchange("final", BadRequestError("the request is not msgpack")) from None
+        try:
+            request = decode_request(value)
+            check_request(request)
+        except CallerError as error:
+            raise FailedExchange("final", error) from None
+        return request
+
+    def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
+        settings = self.worker.settings
+        model = self.frame.model or settings.model
+        if not model:
+            raise FailedExchange("never_sent", BadRequestError(f"{settings.provider} has no model set: name one"))
+        row = catalog.lookup(settings.profile.name, model)
+        target = Target(
+            provider=settings.provider,
+            model=model,
+            profile=settings.profile,
+            origin=settings.origin,
+            stream=self.frame.stream,
+            max_output_tokens=None if row is None else row.max_output,
+            now=time.time(),
+        )
+        try:
+            encoded = settings.dialect.encode_request(request, target)
+        except UnsupportedError as error:
+            raise FailedExchange("never_sent", error) from None
+        except KruxosError as error:
+            raise FailedExchange("final", error) from None
+        unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
+        self._answer.take([*unknown, *encoded.notices])
+        return target, encoded
+
+    async def _admit(self) -> None:
+        now = time.time()
+        error = self.worker.limits.refusal(now, now + (self.frame.wait_s or 0.0))
+        if error is not None:
+            raise FailedExchange("never_sent", error)
+        await trio.sleep(self.worker.limits.wait_s(now))
+
+    def _on_sent(self) -> None:
+        """Before the first byte leaves, the supervisor knows: a crash from here on is ambiguous."""
+        self._sent = True
+        self.worker.outlet.send(wire.Sent(id=self.frame.id))
+        self.worker.outlet.flush()
+
+    # While it comes
+
+    def _decoder_for(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> Decoder:
+        return self.worker.settings.dialect.decoder(target, encoded, http.headers.get("content-type", ""))
+
+    async def _read(self, http: HttpAnswer, decoder: Decoder, idle_s: float) -> None:
+        outlet = self.worker.outlet
+        async for piece in http:
+            events = decoder.feed(piece)
+            if decoder.ending is not None:
+                self._limit.start("end of the answer", TAIL_WITHIN_S)
+            elif events:
+                self._limit.start("event", idle_s)
+            for frame in self._answer.take(events):
+                outlet.send(frame)
+            if not self._flowing.is_set():
+                self._limit.stop()
+                await self._flowing.wait()
+                self._limit.start("event", idle_s)
+            await outlet.room()
+
+    async def _refused(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> FailedExchange:
+        body = bytearray()
+        try:
+            async for piece in http:
+                body += piece
+                if len(body) > ERROR_BODY_BYTES_MAX:
+                    break
+        except BodyFailure:
+            pass  # what came of the error's text is enough
+        error = self.worker.settings.dialect.decode_error(http.status, http.headers, bytes(body), target, encoded)
+        if isinstance(error, CallerError) and not isinstance(error, UnsupportedError):
+            return FailedExchange("final", error)
+        return FailedExchange("ambiguous" if http.status in MAYBE_DONE_STATUSES else "refused", error)
+
+    # After it
+
+    def _close(self, decoder: Decoder, otherwise: KruxosError) -> wire.Frame:
+        """The body is over. Whether the answer is whole, its own protocol says; else the best reason is told."""
+        for frame in self._answer.take(decoder.finish()):
+            self.worker.outlet.send(frame)
+        if decoder.ending is None:
+            cut_off = decoder.error is None or isinstance(decoder.error, StreamInterruptedError)
+            error = otherwise if decoder.error is None or cut_off else decoder.error
+            return self._failed(error, _failure_of(error))
+        return self._answer.end(
+            decoder.ending,
+            request_id=_request_id(self._http),
+            upstream_us=0 if self._http is None else _upstream_us(self._http.timing),
+            now=time.time(),
+        )
+
+    def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
+        now = time.time()
+        if self.worker.limits.failed(error, now):
+            self.worker.changed()
+        error.message = self.worker.client.redact(error.message)
+        if error.detail.excerpt is not None:
+            error.detail.excerpt = self.worker.client.redact(error.detail.excerpt)
+        error.detail.request_id = error.detail.request_id or _request_id(self._http)
+        error.detail.billed_maybe = failure == "ambiguous"
+        return self._answer.fail(error, failure, self._decoder, now=now)
+
+
+def _failure_of(error: KruxosError) -> str:
+    """What an error inside an answer says about the provider's work: a clean no, or nothing certain."""
+    if isinstance(error, CallerError):
+        return "final"
+    certain = error.detail.provider_code is not None or error.detail.provider_status is not None
+    return "refused" if certain and not isinstance(error, StreamInterruptedError) else "ambiguous"
+
+
+def _upstream_us(timing: Timing) -> int:
+    """How long the provider had it: from the request's first byte to the answer's last."""
+    if timing.request_started_at is None or timing.last_byte_at is None:
+        return 0
+    return round((timing.last_byte_at - timing.request_started_at) * 1e6)
+
+
+_REQUEST_IDS = ("request-id", "x-request-id", "x-oai-request-id", "mistral-correlation-id", "x-generation-id", "cf-ray")
+
+
+def _request_id(http: HttpAnswer | None) -> str | None:
+    """The provider's own name for the exchange, from its answer's headers."""
+    if http is None:
+        return None
+    return next((http.headers[name] for name in _REQUEST_IDS if name in http.headers), None)

@@ -1,0 +1,166 @@
+"""A worker: one provider's process, from its hello to its bye.
+
+    hello ->                    once the process is what it should be: only then its secret may come
+    <- configure                settings, and the secret
+    ready ->                    calls may come
+    beat ->                     every second, from this same loop
+    <- open, cancel, pause ...  calls
+    <- drain, drained ->, <- bye
+
+When the link ends, the worker ends: nobody is left to work for.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+
+import trio
+
+from kruxos import __version__, wire
+from kruxos.cores.supervision import EXIT_CONFIGURATION
+from kruxos.errors import KruxosError
+from kruxos.link import Link
+from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.http import ClientLimits, ProviderClient
+from kruxos_workers.limits import Limits
+from kruxos_workers.settings import read_settings
+
+BEAT_EVERY_S = 1.0
+
+
+def main(link_fd: int) -> None:
+    """Runs a worker over the link. Raises ``SystemExit`` with ``EXIT_CONFIGURATION`` for settings that can't work."""
+    trio.run(_run, socket.socket(fileno=link_fd))
+
+
+async def _run(end: socket.socket) -> None:
+    link = Link(end)
+    link.send(wire.Hello(package=__version__, pid=os.getpid()))
+    link.flush()
+    configured = await _configured(link)
+    if configured is None:
+        return
+    frame, more = configured
+    async with trio.open_nursery() as nursery:
+        desk = Desk(link, _make_worker(frame, link), nursery)
+        nursery.start_soon(link.run_writer)
+        nursery.start_soon(_beat, link, desk)
+        link.send(wire.Ready())
+        for each in more:
+            desk.on_frame(each)
+        await desk.serve()
+        nursery.cancel_scope.cancel()
+    link.flush()
+
+
+async def _configured(link: Link) -> tuple[wire.Configure, list[wire.Frame]] | None:
+    """Waits for the settings; gives them with what came behind them."""
+    while True:
+        frames = await link.receive()
+        if frames is None:
+            return None
+        for index, frame in enumerate(frames):
+            if isinstance(frame, wire.Configure):
+                return frame, frames[index + 1 :]
+            if isinstance(frame, wire.Bye):
+                return None
+
+
+def _make_worker(frame: wire.Configure, link: Link) -> Worker:
+    try:
+        settings = read_settings(frame.provider, frame.settings, frame.body)
+        client = ProviderClient(
+            settings.base_url,
+            auth=settings.auth(),
+            headers=settings.headers,
+            limits=ClientLimits(connect_s=settings.time_limits.connect_s),
+        )
+    except KruxosError as error:
+        print(f"{error.code}: {error.message}", flush=True)  # noqa: T201 - standard output is this worker's log
+        raise SystemExit(EXIT_CONFIGURATION) from None
+    limits = Limits.from_state(frame.state, time.time())
+
+    def changed() -> None:
+        link.send(wire.Health(cooling_until=limits.cooling_until, reason=limits.reason, state=limits.state()))
+
+    return Worker(settings, client, limits, link, changed)
+
+
+@dataclass(slots=True)
+class Desk:
+    """The table of attempts under way, and what the supervisor's frames mean for them."""
+
+    link: Link
+    worker: Worker
+    nursery: trio.Nursery
+    exchanges: dict[int, Exchange] = field(default_factory=dict[int, Exchange])
+    draining: bool = False
+    leaving: bool = False
+
+    async def serve(self) -> None:
+        """Takes frames until the link ends or the supervisor says bye."""
+        while not self.leaving:
+            frames = await self.link.receive()
+            if frames is None:
+                return
+            for frame in frames:
+                self.on_frame(frame)
+
+    def on_frame(self, frame: wire.Frame) -> None:
+        """One frame of the supervisor."""
+        match frame:
+            case wire.Open():
+                exchange = Exchange(self.worker, frame)
+                self.exchanges[frame.id] = exchange
+                self.nursery.start_soon(self._run, exchange)
+            case wire.Cancel() if frame.id in self.exchanges:
+                self.exchanges[frame.id].scope.cancel()
+            case wire.Pause() if frame.id in self.exchanges:
+                self.exchanges[frame.id].pause()
+            case wire.Resume() if frame.id in self.exchanges:
+                self.exchanges[frame.id].resume()
+            case wire.Drain():
+                self.draining = True
+                self._maybe_drained()
+            case wire.Bye():
+                self.leaving = True
+            case wire.Ping():
+                self.link.send(wire.Pong(id=frame.id, body=frame.body))
+            case _:
+                pass
+
+    async def _run(self, exchange: Exchange) -> None:
+        try:
+            await exchange.run()
+        finally:
+            del self.exchanges[exchange.frame.id]
+        self._maybe_drained()
+
+    def _maybe_drained(self) -> None:
+        if self.draining and not self.exchanges:
+            self.link.send(wire.Drained())
+
+
+async def _beat(link: Link, desk: Desk) -> None:
+    """A sign of life from the very loop that does the work."""
+    statm = _open_statm()
+    while True:
+        link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
+        desk.worker.client.drop_stale()
+        await trio.sleep(BEAT_EVERY_S)
+
+
+def _open_statm() -> int | None:
+    try:
+        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _rss_bytes(statm: int | None) -> int:
+    if statm is None:
+        return 0
+    return int(os.pread(statm, 128, 0).split()[1]) * os.sysconf("SC_PAGE_SIZE")
