@@ -126,13 +126,11 @@ class Line:
 
     async def next_event(self, call: Call) -> Event | None:
         """The next event, waiting for it; None at the end. Raises the call's error."""
+        await self._breathe()
         while True:
             event = call.next_event()
-            if event is not None:
-                await self._breathe()
+            if event is not None or call.over:
                 return event
-            if call.over:
-                return None
             await self._await_news(call)
 
     async def reply(self, call: Call) -> Reply:
@@ -156,7 +154,10 @@ class Line:
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader; the descriptor is closed after its end
 
     async def _breathe(self) -> None:
-        """A checkpoint now and then, so that a long run of events neither starves the reader nor hides a cancel."""
+        """A checkpoint now and then, so that a long run of events neither starves the reader nor hides a cancel.
+
+        It comes before an event is taken: a cancelled task has lost none.
+        """
         self._events_given += 1
         if self._events_given % _EVENTS_PER_CHECKPOINT == 0:
             await anyio.lowlevel.checkpoint()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -203,24 +201,16 @@ def test_a_silent_gateway_is_given_up(gateway: FakeGateway, monkeypatch: pytest.
     monkeypatch.setattr(blocking_line, "_TICK_S", 0.05)
     with BlockingClient() as client, client.stream("hang") as events:
         assert next(events) == TextDelta(0, "wait")
-        os.kill(gateway.pid, signal.SIGSTOP)
-        try:
-            with pytest.raises(errors.ConnectionLostError, match="no sign of life"):
-                next(events)
-        finally:
-            os.kill(gateway.pid, signal.SIGCONT)
+        with gateway.paused(), pytest.raises(errors.ConnectionLostError, match="no sign of life"):
+            next(events)
 
 
 def test_a_gateway_that_takes_nothing_is_given_up(gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocking_line, "SEND_STALL_S", 0.1)
     with BlockingClient() as client:
         client.chat("hi")
-        os.kill(gateway.pid, signal.SIGSTOP)
-        try:
-            with pytest.raises(errors.ConnectionLostError, match="has taken nothing"):
-                client.chat("x" * 5_000_000)
-        finally:
-            os.kill(gateway.pid, signal.SIGCONT)
+        with gateway.paused(), pytest.raises(errors.ConnectionLostError, match="has taken nothing"):
+            client.chat("x" * 5_000_000)
 
 
 @pytest.mark.parametrize("where", ["wait", "receive_some", "send_some"])

@@ -419,7 +419,7 @@ def test_nng_runs_with_few_threads(tmp_path: Path) -> None:
 
 
 def test_what_nng_says_is_told() -> None:
-    from kruxos.transport.nng import _check
+    from kruxos.transport.nng_socket import check
 
     with pytest.raises(RuntimeError, match="nng: Object closed"):
-        _check(lib.NNG_ECLOSED)
+        check(lib.NNG_ECLOSED)
