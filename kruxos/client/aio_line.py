@@ -10,6 +10,7 @@ import socket
 import time
 from collections import deque
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
@@ -125,13 +126,11 @@ class Line:
 
     async def next_event(self, call: Call) -> Event | None:
         """The next event, waiting for it; None at the end. Raises the call's error."""
+        await self._breathe()
         while True:
             event = call.next_event()
-            if event is not None:
-                await self._breathe()
+            if event is not None or call.over:
                 return event
-            if call.over:
-                return None
             await self._await_news(call)
 
     async def reply(self, call: Call) -> Reply:
@@ -142,7 +141,6 @@ class Line:
 
     def leave(self, call: Call) -> None:
         """The call is not wanted any more: it is cancelled unless it is over. Never waits."""
-        self._wakes.pop(call.id, None)
         self._send(self._session.leave(call))
 
     def lose(self, reason: str) -> None:
@@ -156,18 +154,24 @@ class Line:
                 self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader; the descriptor is closed after its end
 
     async def _breathe(self) -> None:
-        """A checkpoint now and then, so that a long run of events neither starves the reader nor hides a cancel."""
+        """A checkpoint now and then, so that a long run of events neither starves the reader nor hides a cancel.
+
+        It comes before an event is taken: a cancelled task has lost none.
+        """
         self._events_given += 1
         if self._events_given % _EVENTS_PER_CHECKPOINT == 0:
             await anyio.lowlevel.checkpoint()
 
     async def _await_news(self, call: Call) -> None:
+        if call.id in self._wakes:
+            raise RuntimeError("another task is waiting for this call's events")
         event = self._wakes[call.id] = anyio.Event()
-        if call.give_up_at is None:
-            await event.wait()
-            return
-        with anyio.move_on_after(max(call.give_up_at - time.monotonic(), 0.0)):
-            await event.wait()
+        patience_s = inf if call.give_up_at is None else max(call.give_up_at - time.monotonic(), 0.0)
+        try:
+            with anyio.move_on_after(patience_s):
+                await event.wait()
+        finally:
+            self._wakes.pop(call.id, None)
         if not event.is_set():
             call.fail(DeadlineExceededError("the gateway did not end the call at its deadline"))
 

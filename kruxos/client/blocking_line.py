@@ -105,8 +105,10 @@ class Line:
                 return
             if self._reading:
                 waiter = self._waiting[call.id] = threading.Condition(self._lock)
-                waiter.wait(timeout_s)
-                self._waiting.pop(call.id, None)
+                try:
+                    waiter.wait(timeout_s)
+                finally:
+                    self._waiting.pop(call.id, None)
                 return
             self._reading = True
         self._read(timeout_s)

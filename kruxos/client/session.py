@@ -100,7 +100,7 @@ class News:
 class Session:
     """The calls of one connection."""
 
-    __slots__ = ("_calls", "_decoder", "_heard_at", "_last_id", "_pinged_at")
+    __slots__ = ("_calls", "_decoder", "_heard_at", "_last_id", "_lost", "_pinged_at")
 
     def __init__(self) -> None:
         self._decoder = sp.Decoder(sp.Protocol.PAIR0, message_bytes_max=_RECEIVE_BYTES_MAX)
@@ -108,6 +108,7 @@ class Session:
         self._last_id = 0
         self._heard_at = 0.0
         self._pinged_at: float | None = None
+        self._lost: str | None = None
 
     @property
     def greeting(self) -> bytes:
@@ -120,12 +121,19 @@ class Session:
         return len(self._calls)
 
     def open(self, opening: wire.Open, now: float) -> tuple[Call, bytes]:
-        """Starts a call: the call, and the bytes that ask for it. ``opening.id`` is given here."""
+        """Starts a call: the call, and the bytes that ask for it. ``opening.id`` is given here.
+
+        Once the connection is lost the call fails at once, unsent.
+        """
         if not self._calls:
             self._heard_at, self._pinged_at = now, None
         self._last_id += 1
         give_up_at = None if opening.deadline_s is None else now + opening.deadline_s + DEADLINE_GRACE_S
-        call = self._calls[self._last_id] = Call(self._last_id, give_up_at=give_up_at)
+        call = Call(self._last_id, give_up_at=give_up_at)
+        if self._lost is not None:
+            call.fail(errors.ConnectionLostError(self._lost))
+            return call, b""
+        self._calls[call.id] = call
         return call, _pack(replace(opening, id=call.id))
 
     def leave(self, call: Call) -> bytes:
@@ -179,6 +187,7 @@ class Session:
 
     def lose(self, reason: str) -> list[Call]:
         """The connection is gone: the calls that fail with it."""
+        self._lost = reason
         calls = list(self._calls.values())
         self._calls.clear()
         for call in calls:

@@ -124,7 +124,10 @@ class Session(Protocol):
         ...
 
     async def receive(self) -> bytes:
-        """The next message. Raises ``PeerGoneError`` when the peer has left and all that it said was read."""
+        """The next message. Raises ``PeerGoneError`` when the peer has left and its last words were read.
+
+        Of what it said before it left, ``SESSION_MESSAGES_WAITING_MAX`` messages are kept.
+        """
         ...
 
     async def send(self, data: bytes) -> None:
@@ -157,6 +160,18 @@ class Transport(Protocol):
         """
         ...
 
-    def open_session(self, directory: str, expected: Peer, *, receive_bytes_max: int = RECEIVE_BYTES_MAX) -> Session:
-        """A session in ``directory`` for the process ``expected``. Raises ``AddressUnusableError``."""
+    def open_session(
+        self,
+        directory: str,
+        expected: Peer,
+        *,
+        mode: int = 0o600,
+        group: int | None = None,
+        receive_bytes_max: int = RECEIVE_BYTES_MAX,
+    ) -> Session:
+        """A session in ``directory`` for the process ``expected``.
+
+        ``mode`` and ``group`` are the socket file's: a peer of another user must be able to reach it, and is checked
+        all the same. Raises ``AddressUnusableError``.
+        """
         ...

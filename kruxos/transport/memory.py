@@ -283,9 +283,16 @@ class MemoryTransport:
         return door
 
     def open_session(
-        self, directory: str, expected: Peer, *, receive_bytes_max: int = RECEIVE_BYTES_MAX
+        self,
+        directory: str,
+        expected: Peer,
+        *,
+        mode: int = 0o600,
+        group: int | None = None,
+        receive_bytes_max: int = RECEIVE_BYTES_MAX,
     ) -> MemorySession:
         """A session for the process ``expected``."""
+        del mode, group
         address = f"ipc://{directory}/s-{next(self._numbers)}.sock"
         session = self._sessions[address] = MemorySession(address, expected, receive_bytes_max, self._sessions)
         return session

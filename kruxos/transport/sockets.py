@@ -36,7 +36,7 @@ def probe(path: str) -> Found:
             caller.connect(path)
         except ConnectionRefusedError:
             return "stale"
-        except BlockingIOError:
+        except (BlockingIOError, PermissionError):
             return "live"
     return "live"
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,15 @@ class FakeGateway:
         """For processes that talk to this gateway and import the project."""
         return os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'workers'}", "KRUXOS_DATA_DIR": str(self.data)}
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    @contextmanager
+    def paused(self) -> Generator[None, None, None]:
+        """While the gateway does nothing at all."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until the last of its threads stands still
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         self._process.kill()

@@ -138,6 +138,8 @@ class Gateway:
         with scope:
             async for message in Script(self, opening, session).messages():
                 await session.send(message)
+        if scope.cancelled_caught:
+            self.count("cancelled")
 
     async def answer_at_door(self, door: NngDoor, inbound: Inbound, opening: wire.Open) -> None:
         body = b""
@@ -243,10 +245,7 @@ class Script:
     async def do_hang(self) -> AsyncIterator[bytes]:
         """hang: one event, then nothing until the call is cancelled."""
         yield self.event(events.TextDelta(0, "wait"))
-        try:
-            await trio.sleep_forever()
-        finally:
-            self.gateway.count("hang ended")
+        await trio.sleep_forever()
 
     async def do_leave(self) -> AsyncIterator[bytes]:
         """leave: one event, then the gateway closes the session."""

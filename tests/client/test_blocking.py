@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -66,11 +64,11 @@ def test_an_error_brings_the_part_that_had_come(gateway: FakeGateway) -> None:
 
 
 def test_leaving_the_block_of_a_stream_cancels_the_call_upstream(gateway: FakeGateway) -> None:
-    ended = gateway.seen("hang ended")
+    cancelled = gateway.seen("cancelled")
     with BlockingClient() as client:
         with client.stream("hang") as events:
             assert next(events) == TextDelta(0, "wait")
-        gateway.wait("hang ended", ended + 1)
+        gateway.wait("cancelled", cancelled + 1)
         assert client.chat("hi").text == "hello"
 
 
@@ -142,6 +140,41 @@ def test_a_connection_that_ended_while_nobody_read_is_noticed_by_the_next_call(o
         assert client.chat("hi").text == "hello"
 
 
+def dead_sockets(count: int) -> Callable[[str], socket.socket]:
+    """Connects to nobody so many times, then in earnest."""
+    left = iter(range(count))
+
+    def connect(path: str) -> socket.socket:
+        if next(left, None) is None:
+            return sockets.connect(path)
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        return ours
+
+    return connect
+
+
+def test_a_call_whose_first_byte_cannot_leave_is_tried_on_another_connection(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking_connector, "connect", dead_sockets(2))
+    opened = gateway.seen("open")
+    with BlockingClient() as client:
+        assert client.chat("hi").text == "hello"
+    assert gateway.seen("open") == opened + 1
+
+
+def test_a_call_that_only_finds_dead_connections_fails_unbilled(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking_connector, "connect", dead_sockets(session.OPEN_ATTEMPTS))
+    with BlockingClient() as client:
+        with pytest.raises(errors.ConnectionLostError) as caught:
+            client.chat("hi")
+        assert not caught.value.billed_maybe
+        assert client.chat("hi").text == "hello"
+
+
 def test_a_call_waits_for_a_lost_gateway_only_as_long_as_it_has(own_gateway: FakeGateway) -> None:
     with BlockingClient(address=own_gateway.address) as client:
         client.chat("hi")
@@ -156,11 +189,11 @@ def test_a_call_that_is_not_ended_at_its_deadline_is_ended_here(
     gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "DEADLINE_GRACE_S", 0.05)
-    ended = gateway.seen("hang ended")
+    cancelled = gateway.seen("cancelled")
     with BlockingClient() as client:
         with pytest.raises(errors.DeadlineExceededError):
             client.chat("hang", deadline_s=0.05)
-        gateway.wait("hang ended", ended + 1)
+        gateway.wait("cancelled", cancelled + 1)
 
 
 def test_a_silent_gateway_is_given_up(gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,24 +201,16 @@ def test_a_silent_gateway_is_given_up(gateway: FakeGateway, monkeypatch: pytest.
     monkeypatch.setattr(blocking_line, "_TICK_S", 0.05)
     with BlockingClient() as client, client.stream("hang") as events:
         assert next(events) == TextDelta(0, "wait")
-        os.kill(gateway.pid, signal.SIGSTOP)
-        try:
-            with pytest.raises(errors.ConnectionLostError, match="no sign of life"):
-                next(events)
-        finally:
-            os.kill(gateway.pid, signal.SIGCONT)
+        with gateway.paused(), pytest.raises(errors.ConnectionLostError, match="no sign of life"):
+            next(events)
 
 
 def test_a_gateway_that_takes_nothing_is_given_up(gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocking_line, "SEND_STALL_S", 0.1)
     with BlockingClient() as client:
         client.chat("hi")
-        os.kill(gateway.pid, signal.SIGSTOP)
-        try:
-            with pytest.raises(errors.ConnectionLostError, match="has taken nothing"):
-                client.chat("x" * 5_000_000)
-        finally:
-            os.kill(gateway.pid, signal.SIGCONT)
+        with gateway.paused(), pytest.raises(errors.ConnectionLostError, match="has taken nothing"):
+            client.chat("x" * 5_000_000)
 
 
 @pytest.mark.parametrize("where", ["wait", "receive_some", "send_some"])

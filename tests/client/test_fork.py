@@ -36,7 +36,7 @@ IN_CHILD = """
 def run(gateway: FakeGateway, script: str) -> None:
     source = textwrap.dedent(IN_CHILD) + textwrap.dedent(script)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", source],
+        [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", source],
         env=gateway.environment(),
         capture_output=True,
         text=True,

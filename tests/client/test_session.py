@@ -157,6 +157,16 @@ def test_a_lost_connection_fails_every_call_and_says_which_may_have_cost_money()
     assert session.lose("again") == []
 
 
+def test_a_call_on_a_lost_connection_fails_at_once_and_unsent() -> None:
+    session, _ = begun()
+    session.lose("gone")
+    call, data = session.open(wire.Open(), 1.0)
+    assert (call.over, data, session.in_flight) == (True, b"", 0)
+    with pytest.raises(errors.ConnectionLostError, match="gone") as caught:
+        call.reply()
+    assert not caught.value.billed_maybe
+
+
 def test_a_call_that_is_over_survives_the_connection() -> None:
     session, (call,) = begun()
     session.receive(message(text(1, "whole"), wire.End(id=1)), 1.0)

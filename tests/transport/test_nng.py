@@ -258,6 +258,43 @@ def test_another_user_is_refused_by_the_kernels_word() -> None:
         run(scenario)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_session_can_be_for_a_process_of_another_user() -> None:
+    script = (
+        "import os, socket\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "print(os.getpid(), flush=True)\n"
+        "connection = socket.socket(socket.AF_UNIX)\n"
+        "connection.connect(input())\n"
+        "connection.sendall(bytes.fromhex('0053500000100000' '010000000000000002') + b'hi')\n"
+        "input()\n"
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        expected = Peer(65534, int(child.stdout.readline()))
+
+        async def scenario(transport: NngTransport) -> None:
+            session = transport.open_session(directory, expected, mode=0o666)
+            await trio.to_thread.run_sync(tell, child, session.address.removeprefix("ipc://"))
+            assert await session.wait_peer(10) == expected
+            assert await session.receive() == b"hi"
+            session.close()
+
+        run(scenario)
+        child.communicate("that was all\n", timeout=10)
+        assert child.returncode == 0
+
+
+def tell(child: subprocess.Popen[str], words: str) -> None:
+    assert child.stdin is not None
+    child.stdin.write(words + "\n")
+    child.stdin.flush()
+
+
 def test_replies_that_cannot_leave_wait_within_bounds_and_leave_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,7 +419,7 @@ def test_nng_runs_with_few_threads(tmp_path: Path) -> None:
 
 
 def test_what_nng_says_is_told() -> None:
-    from kruxos.transport.nng import _check
+    from kruxos.transport.nng_socket import check
 
     with pytest.raises(RuntimeError, match="nng: Object closed"):
-        _check(lib.NNG_ECLOSED)
+        check(lib.NNG_ECLOSED)
