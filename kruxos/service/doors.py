@@ -225,8 +225,8 @@ class AgentDoor:
                 self.reply(inbound.to, wire.Error(error=error.to_wire(), failure="never_sent"))
             except Exception as fault:  # noqa: BLE001 - a fault around one question must not close the door
                 tell_fault("the agents' door", fault)
-                error = InternalError("this question met a fault of the gateway")
-                self.reply(inbound.to, wire.Error(error=error.to_wire(), failure="never_sent"))
+                told = InternalError("this question met a fault of the gateway")
+                self.reply(inbound.to, wire.Error(error=told.to_wire(), failure="never_sent"))
 
     def _on_frame(self, inbound: Inbound, frame: wire.Frame) -> None:
         match frame:
