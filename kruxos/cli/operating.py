@@ -13,7 +13,7 @@ from kruxos.cli.terminal import clean, plain, styled, terminal_of
 def operate(name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> dict[str, Any]:
     """Has an operation done, in the gateway or here. Raises ``KruxosError``."""
     from kruxos.config.directory import DataDirectory  # noqa: PLC0415 - help texts need none of this
-    from kruxos.operations.perform import perform  # noqa: PLC0415
+    from kruxos.operations.performing import perform  # noqa: PLC0415
 
     given = {key: value for key, value in (arguments or {}).items() if value is not None}
     options: dict[str, Any] = {} if timeout_s is None else {"timeout_s": timeout_s}

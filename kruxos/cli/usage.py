@@ -92,9 +92,14 @@ def _numbers(row: dict[str, Any]) -> list[str]:
 
 
 def _footnotes(total: dict[str, Any]) -> list[str]:
+    unpriced, maybe = total["unpriced_calls"], total["billed_maybe_calls"]
     notes: list[str] = []
-    if total["unpriced_calls"]:
-        notes.append(f"{total['unpriced_calls']:,} calls have no known price and are not in the costs.")
-    if total["billed_maybe_calls"]:
-        notes.append(f"{total['billed_maybe_calls']:,} calls may have been billed without an answer.")
+    if unpriced:
+        notes.append(f"{_calls(unpriced)} no known price: the costs are without {'it' if unpriced == 1 else 'them'}.")
+    if maybe:
+        notes.append(f"{_calls(maybe)} no answer, and may have been billed.")
     return ["", *notes] if notes else []
+
+
+def _calls(count: int) -> str:
+    return "1 call has" if count == 1 else f"{count:,} calls have"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kruxos.operations.base import Context, LiveGateway, Operation
-    from kruxos.operations.perform import perform
+    from kruxos.operations.performing import perform
     from kruxos.operations.registry import OPERATIONS
 
 _HOME = {
@@ -22,7 +22,7 @@ _HOME = {
     "Context": "kruxos.operations.base",
     "LiveGateway": "kruxos.operations.base",
     "Operation": "kruxos.operations.base",
-    "perform": "kruxos.operations.perform",
+    "perform": "kruxos.operations.performing",
 }
 
 __all__ = ["OPERATIONS", "Context", "LiveGateway", "Operation", "perform"]

@@ -24,7 +24,7 @@ async def create(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     Arguments: name; optional model (a provider, ``provider/model``, or a model id), purpose, role, fallback.
     """
     fields = Fields(arguments)
-    config = context.read_config()
+    config = await context.read_config()
     provider, model, told = _answers(config, fields.maybe_text("model", limit=_NAME_CHARS_MAX))
     agent = Agent(
         name=fields.text("name", limit=_NAME_CHARS_MAX),

@@ -100,9 +100,9 @@ class Context:
             vault.unlock(self.ask_passphrase())
         return vault
 
-    def read_config(self) -> ModelsConfig:
+    async def read_config(self) -> ModelsConfig:
         """What models.yaml says now. Raises ``SetupError``."""
-        return models_file.load_models(self.data.models)
+        return await self.aside(lambda: models_file.load_models(self.data.models))
 
     async def edit(self, change: Callable[[str], str]) -> ModelsConfig:
         """Puts models.yaml through ``change``, and in force. Raises ``SetupError``; nothing is changed then."""
@@ -111,17 +111,17 @@ class Context:
             self.gateway.apply(config)
         return config
 
-    def secret_stored(self, provider: str) -> None:
+    async def secret_stored(self, provider: str) -> None:
         """A provider's key is in the vault, or bound elsewhere: models.yaml is in force as it stands, with that key."""
         if self.gateway is None:
             return
         was_known = provider in self.gateway.config.providers
-        self.gateway.apply(self.read_config())
+        self.gateway.apply(await self.read_config())
         if was_known:  # else it has just been started with the key
             self.gateway.secrets_changed(provider)
 
     async def aside(self, work: Callable[[], T]) -> T:
-        """Does what waits for a disk, a keyring or a key's derivation without holding up the gateway's calls."""
+        """Does what waits for a disk or a keyring, or takes long, without holding up the gateway's calls."""
         if self.gateway is None:
             return work()
         import trio  # noqa: PLC0415 - the command line does without it

@@ -7,6 +7,7 @@ given again: a key is stored before the entry that wants it, and an entry goes b
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
@@ -37,12 +38,13 @@ async def plan(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 
     Raises whatever speaks against it, so that nobody is asked for a key in vain.
     """
-    addition, _, told = _prepared(context, arguments)
+    prepared = await context.aside(lambda: _prepare(context, arguments))
+    addition = prepared.addition
     if addition.auth == "api_key" and context.has_vault:
         status = context.unlocked_vault().status()
         if status.state == "locked":
             raise VaultLockedError(status.reason)
-    return _shown_addition(addition, told) | {"needs_key": addition.auth == "api_key"}
+    return prepared.shown() | {"needs_key": addition.auth == "api_key"}
 
 
 async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -50,9 +52,10 @@ async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 
     Arguments: type; optional name, auth, endpoint, base_url, model, label; ``api_key`` where the plan says so.
     """
-    addition, provider, told = _prepared(context, arguments)
-    becomes_default = context.read_config().defaults.chat is None and addition.auth != "oauth"
-    stored_now = addition.auth == "api_key" and await _store_key(context, provider, _key(arguments))
+    prepared = await context.aside(lambda: _prepare(context, arguments))
+    addition = prepared.addition
+    becomes_default = prepared.config.defaults.chat is None and addition.auth != "oauth"
+    stored_now = addition.auth == "api_key" and await _store_key(context, prepared.provider, _key(arguments))
     try:
         config = await context.edit(partial(_added, addition, becomes_default=becomes_default))
     except SetupError:
@@ -60,11 +63,35 @@ async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
             context.vault.remove(record_name(addition.name))
         raise
     default_for = [role for role in ROLE_NAMES if config.defaults.for_role(role) == addition.name]
-    return _shown_addition(addition, told) | {"default_for": default_for, "in_force": context.gateway is not None}
+    return prepared.shown() | {"default_for": default_for, "in_force": context.gateway is not None}
 
 
-def _prepared(context: Context, arguments: dict[str, Any]) -> tuple[Addition, Provider, list[str]]:
-    """The entry, the provider that it will be, and what is to be told. Raises ``RefusedError``, ``SetupError``."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An addition that can be made: ``config`` is what the file will say, ``told`` what the person should know."""
+
+    addition: Addition
+    config: ModelsConfig
+    told: list[str]
+
+    @property
+    def provider(self) -> Provider:
+        return self.config.providers[self.addition.name]
+
+    def shown(self) -> dict[str, Any]:
+        fields = self.addition.fields
+        return {
+            "name": self.addition.name,
+            "type": fields["type"],
+            "auth": self.addition.auth,
+            "model": self.provider.model,
+            "base_url": fields.get("base_url") or fields.get("endpoint"),
+            "told": self.told,
+        }
+
+
+def _prepare(context: Context, arguments: dict[str, Any]) -> _Prepared:
+    """Raises ``RefusedError``, ``SetupError`` for what cannot be added."""
     fields = Fields(arguments)
     wish = Wish(
         type=fields.text("type", limit=_WORD_CHARS_MAX),
@@ -80,7 +107,7 @@ def _prepared(context: Context, arguments: dict[str, Any]) -> tuple[Addition, Pr
         removal = f"`kruxos model remove {addition.name}`"
         raise refused(message, f"give this one another name: --name {addition.name}-2; or first: {removal}")
     config = _resolved(text, addition)
-    return addition, config.providers[addition.name], _notes(addition, config)
+    return _Prepared(addition, config, _notes(addition, config))
 
 
 def _resolved(text: str, addition: Addition) -> ModelsConfig:
@@ -111,18 +138,6 @@ def _added(addition: Addition, text: str, *, becomes_default: bool) -> str:
     return edit.set_default(text, "chat", addition.name) if becomes_default else text
 
 
-def _shown_addition(addition: Addition, told: list[str]) -> dict[str, Any]:
-    fields = addition.fields
-    return {
-        "name": addition.name,
-        "type": fields["type"],
-        "auth": addition.auth,
-        "model": fields.get("model") or fields.get("default_model"),
-        "base_url": fields.get("base_url") or fields.get("endpoint"),
-        "told": told,
-    }
-
-
 def _key(arguments: dict[str, Any]) -> Secret:
     key = Fields(arguments).maybe_text("api_key", limit=KEY_CHARS_MAX)
     if not key or not key.strip():
@@ -148,7 +163,7 @@ async def _store_key(context: Context, provider: Provider, key: Secret) -> bool:
 
 async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """All providers as models.yaml has them, with their keys' state, and their workers' where the gateway runs."""
-    config, problem = _config_to_show(context)
+    config, problem = await _config_to_show(context)
     stored = {entry.name: entry for entry in context.vault.list()} if config.providers and context.has_vault else {}
     workers = (
         {} if context.gateway is None else {each["provider"]: each for each in context.gateway.status()["workers"]}
@@ -160,9 +175,9 @@ async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, 
     }
 
 
-def _config_to_show(context: Context) -> tuple[ModelsConfig, str]:
+async def _config_to_show(context: Context) -> tuple[ModelsConfig, str]:
     try:
-        return context.read_config(), ""
+        return await context.read_config(), ""
     except SetupError as error:
         if context.gateway is None:
             raise
@@ -205,7 +220,7 @@ def _credentials(provider: Provider, entry: Entry | None) -> str:
 async def remove(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Removes a provider, the defaults that name it, and its key; or the key alone, where nothing else is left."""
     name = Fields(arguments).text("name", limit=_WORD_CHARS_MAX)
-    config = context.read_config()
+    config = await context.read_config()
     there = name in config.providers
     if there:
         await context.edit(lambda text: edit.remove_provider(text, name))
@@ -220,7 +235,7 @@ async def default(context: Context, arguments: dict[str, Any]) -> dict[str, Any]
     """Sets which provider answers for a role where an agent has none of its own."""
     fields = Fields(arguments)
     role = cast("RoleName", fields.choice("role", ROLE_NAMES))
-    provider, told = _meant(context, fields)
+    provider, told = await _meant(context, fields)
     if not provider.enabled:
         told.append(f"{provider.name} is disabled: `kruxos model enable {provider.name}`")
     await context.edit(lambda text: edit.set_default(text, role, provider.name))
@@ -229,10 +244,10 @@ async def default(context: Context, arguments: dict[str, Any]) -> dict[str, Any]
 
 async def confirm(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """The operator's word that a provider's new address is right: its key goes there from now on."""
-    provider = exact_provider(context.read_config(), Fields(arguments).text("name", limit=_WORD_CHARS_MAX))
+    provider = exact_provider(await context.read_config(), Fields(arguments).text("name", limit=_WORD_CHARS_MAX))
     to = destination(provider)
     await context.aside(lambda: context.unlocked_vault().rebind(record_name(provider.name), to))
-    context.secret_stored(provider.name)
+    await context.secret_stored(provider.name)
     return {"name": provider.name, "destination": str(to)}
 
 
@@ -247,7 +262,7 @@ async def disable(context: Context, arguments: dict[str, Any]) -> dict[str, Any]
 
 
 async def _set_enabled(context: Context, arguments: dict[str, Any], *, enabled: bool) -> dict[str, Any]:
-    provider, told = _meant(context, Fields(arguments))
+    provider, told = await _meant(context, Fields(arguments))
     config = await context.edit(lambda text: edit.set_field(text, provider.name, "enabled", enabled))
     roles = [role for role in ROLE_NAMES if config.defaults.for_role(role) == provider.name]
     if not enabled and roles:
@@ -255,8 +270,8 @@ async def _set_enabled(context: Context, arguments: dict[str, Any], *, enabled: 
     return {"name": provider.name, "enabled": enabled, "told": told}
 
 
-def _meant(context: Context, fields: Fields) -> tuple[Provider, list[str]]:
-    return meant_provider(context.read_config(), fields.text("name", limit=_WORD_CHARS_MAX))
+async def _meant(context: Context, fields: Fields) -> tuple[Provider, list[str]]:
+    return meant_provider(await context.read_config(), fields.text("name", limit=_WORD_CHARS_MAX))
 
 
 OPERATIONS = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from kruxos.config import models_file
-from kruxos.config.model import PROVIDER_NAME, ModelsConfig, destination
+from kruxos.config.model import PROVIDER_NAME, destination
 from kruxos.config.pasted import shown
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
@@ -28,7 +28,7 @@ async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Stores a provider's key, in place of the one that is there. Arguments: name (model-provider:NAME), secret."""
     fields = Fields(arguments)
     name = _provider_of(fields)
-    provider = exact_provider(context.read_config(), name)
+    provider = exact_provider(await context.read_config(), name)
     if provider.auth == "oauth":
         raise refused(f"{name} signs in with an account, not with a key", "add a provider with --auth api-key")
     secret, record, to = _secret(fields, "secret"), record_name(name), destination(provider)
@@ -40,7 +40,7 @@ async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
         return there
 
     replaced = await context.aside(store)
-    context.secret_stored(name)
+    await context.secret_stored(name)
     told: list[str] = []
     if provider.auth == "none":
         told.append(f"{name} signs in with nothing: set `auth: api_key` in models.yaml, or the key is not used")
@@ -50,7 +50,7 @@ async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 async def plan(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Whether ``vault.add`` with the same name can be done, so that nobody is asked for a key in vain."""
     name = _provider_of(Fields(arguments))
-    provider = exact_provider(context.read_config(), name)
+    provider = exact_provider(await context.read_config(), name)
     if context.has_vault:
         _need_unlocked(context.unlocked_vault())
     return {"provider": name, "destination": str(destination(provider))}
@@ -58,7 +58,7 @@ async def plan(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 
 async def list_records(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """The records without their secrets; ``used``: whether models.yaml has their provider."""
-    config = _config_or_none(context)
+    config = context.gateway.config if context.gateway is not None else await context.read_config()
     entries = context.vault.list() if context.has_vault else []
     return {
         "records": [
@@ -73,12 +73,6 @@ async def list_records(context: Context, arguments: dict[str, Any]) -> dict[str,
             for entry in entries
         ]
     }
-
-
-def _config_or_none(context: Context) -> ModelsConfig:
-    if context.gateway is not None:
-        return context.gateway.config
-    return context.read_config()
 
 
 async def remove(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +102,7 @@ async def import_keys(context: Context, arguments: dict[str, Any]) -> dict[str, 
 
     await context.aside(lambda: models_file.edit_models(context.data.models, change))
     for name in moved:
-        context.secret_stored(name)
+        await context.secret_stored(name)
     return {"providers": list(moved)}
 
 

@@ -17,13 +17,13 @@ async def status(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """The gateway as it is now; where it does not run, what the data directory says, with ``running`` False."""
     if context.gateway is not None:
         return context.gateway.status() | {"running": True}
-    return _from_disk(context)
+    return await _from_disk(context)
 
 
-def _from_disk(context: Context) -> dict[str, Any]:
+async def _from_disk(context: Context) -> dict[str, Any]:
     problem, providers, defaults = "", [], {}
     try:
-        config = context.read_config()
+        config = await context.read_config()
         providers = list(config.providers.values())
         defaults = {role: name for role in ROLE_NAMES if (name := config.defaults.for_role(role)) is not None}
     except SetupError as error:
