@@ -263,6 +263,13 @@ class DestinationChangedError(OperatorError):
     recovery = "confirm the new address with `kruxos model confirm NAME`"
 
 
+class RefusedError(OperatorError):
+    """An operation cannot be done as it was asked; the message says why and what to do."""
+
+    code = "refused"
+    moves_on = False
+
+
 class VaultLockedError(OperatorError):
     """The provider's key is in a locked vault."""
 

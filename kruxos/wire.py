@@ -50,7 +50,7 @@ class Hello:
     version: int = VERSION
     package: str = ""
     agent: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     pid: int | None = None
     features: list[str] = field(default_factory=list[str])
 
@@ -81,11 +81,11 @@ class Open:
 
     kind: ClassVar[str] = "open"
     id: int = 0
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     op: str = "chat"
     stream: bool = False
     agent: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     role: str | None = None
     provider: str | None = None
     model: str | None = None
@@ -201,7 +201,7 @@ class Configure:
 
     kind: ClassVar[str] = "configure"
     id: int = 0
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     provider: str = ""
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     state: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -6,6 +6,7 @@ A behaviour that two rows need is a named, tested function of the dialect, chose
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 _SAMPLING = frozenset({"temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "stop"})
 _OPENAI = _SAMPLING - {"top_k"}
@@ -131,3 +132,25 @@ OPENROUTER = Profile(
 )
 
 PROFILES = {row.name: row for row in (ANTHROPIC, OPENAI, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER)}
+
+
+def choose_profile(kind: str, base_url: str, name: str | None = None) -> Profile | None:
+    """The profile of a provider of type ``kind``: the named one, the type's own, or that of the address.
+
+    An unknown host of type ``openai`` is ``generic``. None where there is no such profile.
+    """
+    if name is not None:
+        return PROFILES.get(name)
+    if kind != "openai":
+        return PROFILES.get(kind)
+    host = urlsplit(base_url).hostname
+    for row in PROFILES.values():
+        if row.dialect == "openai-chat" and row.base_url and urlsplit(row.base_url).hostname == host:
+            return row
+    return GENERIC
+
+
+def origin_of(profile: Profile, base_url: str) -> str:
+    """The tag of provider state: the profile's name at its own host, else with the host that made it."""
+    host = urlsplit(base_url).netloc
+    return profile.name if host == urlsplit(profile.base_url).netloc else f"{profile.name}@{host}"

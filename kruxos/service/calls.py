@@ -23,6 +23,7 @@ from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan
 from kruxos.errors import (
     BadRequestError,
     CancelledError,
+    DrainingError,
     IdempotencyConflictError,
     KruxosError,
     OutcomeUnknownError,
@@ -65,6 +66,7 @@ class Running:
     dispatch: int = 0
     slow_timer: Timer | None = None
     behind: set[Reader] = field(default_factory=set[Reader])
+    booked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +79,35 @@ class Statistics:
     answer_bytes: int
 
 
-Booked = Callable[["Running", words.Row], None]
-Persist = Callable[[str, str, bytes, str, Callable[[], None]], None]
-"""Writes a key down before it is used: agent, key, digest, call id, and what to do once it is on disk."""
+class Books(Protocol):
+    """What must be written down; nothing here waits for the disk."""
+
+    def booked(self, running: Running, row: words.Row) -> None:
+        """An attempt that may have cost something, or the call's outcome."""
+        ...
+
+    def persist(self, agent: str, key: str, digest: bytes, call_id: str, then: Callable[[], None]) -> None:
+        """A key, before it is used; ``then`` once it is on disk."""
+        ...
+
+    def key_over(self, agent: str, key: str, *, kept: bool) -> None:
+        """The key's call is over: its answer is kept, or the key is free again."""
+        ...
 
 
 class Calls:
     """All calls. ``facts`` is replaced whole when the configuration changes."""
 
-    def __init__(self, fleet: Fleet, timers: Timers, facts: RoutingFacts, booked: Booked, persist: Persist) -> None:
-        self._fleet, self._timers, self._booked, self._persist = fleet, timers, booked, persist
+    def __init__(self, fleet: Fleet, timers: Timers, facts: RoutingFacts, books: Books) -> None:
+        self._fleet, self._timers, self._books = fleet, timers, books
         self._calls: dict[int, Running] = {}
         self._count = 0
         self._request_bytes = 0
         self.facts = facts
         self.keys = Idempotency()
         self.draining = False
+        self.idle = trio.Event()
+        """Set once the table is empty while it drains."""
 
     # From agents
 
@@ -114,6 +129,8 @@ class Calls:
             raise TooLargeError(f"a request of {len(frame.body)} bytes is over the cap of {wire.REQUEST_BYTES_MAX}")
         if frame.key is not None and not 0 < len(frame.key) <= KEY_CHARS_MAX:
             raise BadRequestError(f"a key has 1 to {KEY_CHARS_MAX} characters", field="key")
+        if self.draining:
+            raise DrainingError("the gateway is stopping")
         full = self._request_bytes + len(frame.body) > wire.BODIES_BYTES_MAX
         if full or len(self._calls) >= CALLS_MAX:
             raise OverloadedError("the gateway holds as much as it may", retry_at=time.time() + OVERLOAD_PAUSE_S)
@@ -134,7 +151,7 @@ class Calls:
             case "fresh":
                 running = self._add(frame, agent, reader)
                 begin = partial(self._step, running, words.Begin())
-                self._persist(agent.name, key, request, running.core.terms.call_id, begin)
+                self._books.persist(agent.name, key, request, running.core.terms.call_id, begin)
                 return running.number
 
     def _join(self, entry: Entry, reader: Reader) -> int:
@@ -219,7 +236,7 @@ class Calls:
             case words.Close():
                 self._close(running, command.frame)
             case words.Book():
-                self._booked(running, command.row)
+                self._books.booked(running, command.row)
 
     def _dispatch(self, running: Running, command: words.Dispatch) -> None:
         frame = replace(
@@ -260,10 +277,12 @@ class Calls:
     def _close_key(self, running: Running, key: str, frame: wire.End | wire.Error) -> None:
         billed = isinstance(frame, wire.End) or bool(frame.error.get("billed_maybe")) or bool(frame.usage)
         attempts = frame.attempts if isinstance(frame, wire.End) else frame.error.get("attempts", [])
-        if billed or any(attempt.get("billed_maybe") for attempt in attempts):
+        kept = billed or any(attempt.get("billed_maybe") for attempt in attempts)
+        if kept:
             self.keys.finish(running.agent.name, key, frame)
         else:
             self.keys.release(running.agent.name, key)
+        self._books.key_over(running.agent.name, key, kept=kept)
 
     def _remove(self, running: Running) -> None:
         for timer in (running.timer, running.slow_timer):
@@ -271,6 +290,15 @@ class Calls:
                 timer.cancel()
         if self._calls.pop(running.number, None) is not None:
             self._request_bytes -= len(running.frame.body)
+        if self.draining and not self._calls:
+            self.idle.set()
+
+    def drain(self) -> trio.Event:
+        """Refuses new calls from here on; the event tells when those under way are over."""
+        self.draining = True
+        if not self._calls:
+            self.idle.set()
+        return self.idle
 
     # From workers
 

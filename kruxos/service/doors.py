@@ -17,8 +17,16 @@ from kruxos.cores import session as words
 from kruxos.cores.outbox import Outbox
 from kruxos.cores.routing import AgentFacts
 from kruxos.cores.session import OPS
-from kruxos.errors import BadRequestError, DrainingError, KruxosError, OverloadedError, UpgradeRequiredError
+from kruxos.errors import (
+    BadRequestError,
+    DrainingError,
+    InternalError,
+    KruxosError,
+    OverloadedError,
+    UpgradeRequiredError,
+)
 from kruxos.service.calls import Calls
+from kruxos.service.journal import tell_fault
 from kruxos.transport import (
     AddressUnusableError,
     Door,
@@ -192,7 +200,6 @@ class _SessionReader:
 class AgentDoor:
     """The fixed address that agents know. ``open_session`` makes a session for a process."""
 
-    door: Door
     calls: Calls
     identify: Identify
     open_session: Callable[[Peer], Session]
@@ -200,12 +207,15 @@ class AgentDoor:
     sessions: set[AgentSession] = field(default_factory=set[AgentSession])
     queued: Queued = field(default_factory=Queued)
     draining: bool = False
+    empty: trio.Event = field(default_factory=trio.Event)
+    door: Door = field(init=False)
     _asking: dict[ReturnAddress, _DoorReader] = field(default_factory=dict[ReturnAddress, "_DoorReader"])
 
-    async def serve(self) -> None:
-        """Takes questions until the door is closed."""
+    async def serve(self, door: Door) -> None:
+        """Takes questions at the door until it is closed."""
+        self.door = door
         while True:
-            inbound = await self.door.receive()
+            inbound = await door.receive()
             try:
                 frames = wire.decode_message(inbound.data)
                 if len(frames) != 1:
@@ -213,6 +223,10 @@ class AgentDoor:
                 self._on_frame(inbound, frames[0])
             except KruxosError as error:
                 self.reply(inbound.to, wire.Error(error=error.to_wire(), failure="never_sent"))
+            except Exception as fault:  # noqa: BLE001 - a fault around one question must not close the door
+                tell_fault("the agents' door", fault)
+                told = InternalError("this question met a fault of the gateway")
+                self.reply(inbound.to, wire.Error(error=told.to_wire(), failure="never_sent"))
 
     def _on_frame(self, inbound: Inbound, frame: wire.Frame) -> None:
         match frame:
@@ -252,8 +266,21 @@ class AgentDoor:
     async def _run_session(self, session: AgentSession) -> None:
         try:
             await session.run()
+        except Exception as fault:  # noqa: BLE001 - a fault around one agent must not end the others
+            tell_fault("a session", fault)
         finally:
             self.sessions.discard(session)
+            if self.draining and not self.sessions:
+                self.empty.set()
+
+    def drain(self, reason: str) -> trio.Event:
+        """Ends the sessions, each with a word of why; the event tells when they are gone."""
+        self.draining = True
+        for session in self.sessions:
+            session.end(reason)
+        if not self.sessions:
+            self.empty.set()
+        return self.empty
 
     def _question(self, inbound: Inbound, frame: wire.Open) -> None:
         """A single question: its answer is one message. The same question again, while it runs, changes nothing."""

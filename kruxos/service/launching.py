@@ -47,6 +47,7 @@ class Launching:
         self._waiting: list[Request] = []
         self._channel: socket.socket | None = None
         self._count = 0
+        self.process_pid: int | None = None
         self.pid: int | None = None
         self.restarts = 0
 
@@ -70,6 +71,7 @@ class Launching:
         while True:
             started_at = trio.current_time()
             process, end = self._start()
+            self.process_pid = process.pid
             try:
                 await self._listen(end)
             finally:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 
 class Machine(Protocol):
@@ -42,7 +42,7 @@ class Script:
     def _settled(self) -> None:
         assert self._came is None, f"nothing was said about what comes {self._told}"
 
-    def __enter__(self) -> Script:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:

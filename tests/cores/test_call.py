@@ -275,7 +275,7 @@ def test_a_cancelled_call_is_answered_at_once_and_booked_when_the_worker_has_sai
     commands = machine.step(Stop(CancelledError("gone")), 2)
     assert commands[0] == CancelAttempt("first")
     assert closing_error(commands).billed_maybe
-    assert machine.state == "settling"
+    assert str(machine.state) == "settling"
     (book,) = machine.step(failed(CancelledError(""), "ambiguous", usage={"output_tokens": 7}), 2.1)
     assert isinstance(book, Book)
     assert (book.row.outcome, book.row.usage, book.row.last) == ("cancelled", {"output_tokens": 7}, True)
@@ -353,13 +353,13 @@ def test_any_history_ends_once_and_never_moves_on_after_what_may_be_paid_twice(
     closed = next(index for index, (_, commands) in enumerate(log) if any(isinstance(c, Close) for c in commands))
     assert not any(isinstance(c, (Deliver, Dispatch)) for _, commands in log[closed + 1 :] for c in commands)
     committed = False
-    for event, commands in log:
-        if isinstance(event, Progress) and event.committed and any(isinstance(c, Deliver) for c in commands):
+    for said, commands in log:
+        if isinstance(said, Progress) and said.committed and any(isinstance(c, Deliver) for c in commands):
             committed = True
-        moved = any(isinstance(c, Dispatch) for c in commands) and event is not None
+        moved = any(isinstance(c, Dispatch) for c in commands) and said is not None
         assert not (moved and committed and not restart)
-        if moved and at_most_once and isinstance(event, Failed):
-            assert event.error.failure in ("never_sent", "refused")
+        if moved and at_most_once and isinstance(said, Failed):
+            assert said.error.failure in ("never_sent", "refused")
 
 
 def test_a_row_of_the_ledger_holds_no_text_of_the_call() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -12,12 +11,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
 
 from kruxos.cli import simulate
+from kruxos.cli.parsing import Parser, Subparsers
 from kruxos.errors import BadRequestError
 from kruxos.simulator import command
 from tests.simulator.support import messages
@@ -96,10 +96,9 @@ def test_what_can_not_be_ends_with_a_plain_word_and_status_2(tmp_path: Path) -> 
 
 
 def test_it_is_a_command_of_kruxos() -> None:
-    parser = argparse.ArgumentParser()
-    simulate.add_parser(parser.add_subparsers())
+    parser = Parser()
+    simulate.add_parser(cast("Subparsers", parser.add_subparsers()))
     arguments = parser.parse_args(["simulate", "--port", "0", "--rate", "50"])
-    assert arguments.run is simulate.run
     assert command.settings_of(arguments).timing.tokens_per_s == 50
     with pytest.raises(BadRequestError, match="negative"):
         command.settings_of(parser.parse_args(["simulate", "--rate", "-1"]))

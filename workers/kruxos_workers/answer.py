@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kruxos import wire
-from kruxos.catalog import price_of
+from kruxos import catalog, wire
 from kruxos.dialects.base import Decoder, Ending
 from kruxos.errors import KruxosError
 from kruxos.events import CONTENT_EVENTS, Event, Start, Usage, encode_events
@@ -78,7 +77,8 @@ class Answer:
         )
 
     def _cost(self, model: str, usage: Usage | None, now: float) -> dict[str, Any]:
-        return {} if usage is None else price_of(self._profile, model, usage, now) or {}
+        row = None if usage is None else catalog.lookup(self._profile, model)
+        return {} if usage is None or row is None else dict(catalog.price(usage, row, at=now) or {})
 
 
 def _start_first(held: list[Event]) -> list[Event]:

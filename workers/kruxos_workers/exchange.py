@@ -18,8 +18,7 @@ from typing import Protocol
 import msgpack
 import trio
 
-from kruxos import wire
-from kruxos.catalog import max_output_tokens_of
+from kruxos import catalog, wire
 from kruxos.checks import check_request
 from kruxos.codec import decode_request
 from kruxos.dialects.base import Decoder, EncodedRequest, Target
@@ -35,7 +34,7 @@ from kruxos.events import Notice
 from kruxos.messages import Request
 from kruxos_workers.answer import Answer
 from kruxos_workers.http import Answer as HttpAnswer
-from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit
+from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
 from kruxos_workers.limits import Limits
 from kruxos_workers.settings import Settings
 
@@ -145,14 +144,16 @@ class Exchange:
             ) as http:
                 self._http = http
                 if not 200 <= http.status < 300:
-                    raise await self._refused(http, target)
+                    raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
                 await self._read(http, self._decoder, limits.idle_s if target.stream else limits.call_s)
         except SendFailure as failure:
             raise FailedExchange(failure.kind, failure.error) from None
         except BodyFailure as failure:
-            return self._broken_off(failure)
-        return self._whole()
+            if self._decoder is None:
+                return self._failed(failure.error, "ambiguous")
+            return self._close(self._decoder, failure.error)
+        return self._close(self._decoder, StreamInterruptedError("the answer ended before its end"))
 
     def _first_limit_s(self, target: Target) -> float:
         limits = self.worker.settings.time_limits
@@ -181,13 +182,14 @@ class Exchange:
         model = self.frame.model or settings.model
         if not model:
             raise FailedExchange("never_sent", BadRequestError(f"{settings.provider} has no model set: name one"))
+        row = catalog.lookup(settings.profile.name, model)
         target = Target(
             provider=settings.provider,
             model=model,
             profile=settings.profile,
             origin=settings.origin,
             stream=self.frame.stream,
-            max_output_tokens=max_output_tokens_of(settings.profile.name, model),
+            max_output_tokens=None if row is None else row.max_output,
             now=time.time(),
         )
         try:
@@ -234,7 +236,7 @@ class Exchange:
                 self._limit.start("event", idle_s)
             await outlet.room()
 
-    async def _refused(self, http: HttpAnswer, target: Target) -> FailedExchange:
+    async def _refused(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> FailedExchange:
         body = bytearray()
         try:
             async for piece in http:
@@ -243,46 +245,27 @@ class Exchange:
                     break
         except BodyFailure:
             pass  # what came of the error's text is enough
-        error = self.worker.settings.dialect.decode_error(http.status, http.headers, bytes(body), target)
+        error = self.worker.settings.dialect.decode_error(http.status, http.headers, bytes(body), target, encoded)
         if isinstance(error, CallerError) and not isinstance(error, UnsupportedError):
             return FailedExchange("final", error)
         return FailedExchange("ambiguous" if http.status in MAYBE_DONE_STATUSES else "refused", error)
 
     # After it
 
-    def _whole(self) -> wire.Frame:
-        """The body ended well; whether the answer did, its dialect knows."""
-        decoder = self._decoder
-        assert decoder is not None
-        self._send(self._answer.take(decoder.finish()))
+    def _close(self, decoder: Decoder, otherwise: KruxosError) -> wire.Frame:
+        """The body is over. Whether the answer is whole, its own protocol says; else the best reason is told."""
+        for frame in self._answer.take(decoder.finish()):
+            self.worker.outlet.send(frame)
         if decoder.ending is None:
-            error = decoder.error or StreamInterruptedError("the answer ended before its end")
+            cut_off = decoder.error is None or isinstance(decoder.error, StreamInterruptedError)
+            error = otherwise if decoder.error is None or cut_off else decoder.error
             return self._failed(error, _failure_of(error))
-        timing = self._http.timing if self._http is not None else None
         return self._answer.end(
             decoder.ending,
             request_id=_request_id(self._http),
-            upstream_us=0 if timing is None else round((timing.last_byte_at - timing.request_started_at) * 1e6),
+            upstream_us=0 if self._http is None else _upstream_us(self._http.timing),
             now=time.time(),
         )
-
-    def _broken_off(self, failure: BodyFailure) -> wire.Frame:
-        """The body broke off. If the protocol's own end had come, the answer is whole all the same."""
-        decoder = self._decoder
-        if decoder is None:
-            return self._failed(failure.error, "ambiguous")
-        if decoder.ending is not None:
-            return self._whole()
-        self._send(self._answer.take(decoder.finish()))
-        if decoder.ending is not None:
-            return self._whole()
-        told = (
-            decoder.error
-            if decoder.error is not None and not isinstance(decoder.error, StreamInterruptedError)
-            else None
-        )
-        error = told or failure.error
-        return self._failed(error, _failure_of(error))
 
     def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
         now = time.time()
@@ -295,10 +278,6 @@ class Exchange:
         error.detail.billed_maybe = failure == "ambiguous"
         return self._answer.fail(error, failure, self._decoder, now=now)
 
-    def _send(self, frames: list[wire.Frame]) -> None:
-        for frame in frames:
-            self.worker.outlet.send(frame)
-
 
 def _failure_of(error: KruxosError) -> str:
     """What an error inside an answer says about the provider's work: a clean no, or nothing certain."""
@@ -306,6 +285,13 @@ def _failure_of(error: KruxosError) -> str:
         return "final"
     certain = error.detail.provider_code is not None or error.detail.provider_status is not None
     return "refused" if certain and not isinstance(error, StreamInterruptedError) else "ambiguous"
+
+
+def _upstream_us(timing: Timing) -> int:
+    """How long the provider had it: from the request's first byte to the answer's last."""
+    if timing.request_started_at is None or timing.last_byte_at is None:
+        return 0
+    return round((timing.last_byte_at - timing.request_started_at) * 1e6)
 
 
 _REQUEST_IDS = ("request-id", "x-request-id", "x-oai-request-id", "mistral-correlation-id", "x-generation-id", "cf-ray")

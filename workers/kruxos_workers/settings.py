@@ -58,9 +58,7 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
     profile = registry.PROFILES.get(name)
     if profile is None:
         raise ProviderMisconfiguredError(f"{provider}: there is no profile {name}")
-    dialect = registry.DIALECTS.get(fields.maybe_text("dialect") or profile.dialect)
-    if dialect is None:
-        raise ProviderMisconfiguredError(f"{provider}: there is no dialect {fields.maybe_text('dialect')}")
+    dialect = registry.DIALECTS.get(fields.maybe_text("dialect") or "") or registry.DIALECTS[profile.dialect]
     headers = fields.object("headers")
     return Settings(
         provider=provider,

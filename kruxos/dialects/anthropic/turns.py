@@ -11,6 +11,7 @@ import base64
 from typing import Any, cast
 
 from kruxos.dialects.encoding import Draft
+from kruxos.dialects.media import text_of
 from kruxos.dialects.tool_names import legal_id
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
@@ -171,12 +172,11 @@ class Turns:
 
 
 def _document(part: Document, path: str) -> Block:
+    text = text_of(part)
     if part.url is not None:
         source = _from_url(part.url)
-    elif part.text is not None:
-        source = {"type": "text", "media_type": "text/plain", "data": part.text}
-    elif (part.media_type or "").startswith("text/"):
-        source = {"type": "text", "media_type": "text/plain", "data": (part.data or b"").decode("utf-8", "replace")}
+    elif text is not None:
+        source = {"type": "text", "media_type": "text/plain", "data": text}
     elif part.media_type == "application/pdf":
         source = _base64(part.media_type, part.data)
     else:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from kruxos.dialects.text import Balance, Joiner, scrub, whole
+from kruxos.dialects.text import Balance, Joiner, as_text, scrub
 from kruxos.events import Event, ToolCallBegin, ToolCallDelta, ToolCallEnd
 from kruxos.messages import compact_json
 
@@ -59,7 +59,7 @@ class Calls:
         """Takes one delta in: its events are added to ``out``."""
         function = delta.get("function")
         fields = cast("dict[str, Any]", function) if isinstance(function, dict) else delta
-        call_id, name = _text(delta.get("id")), _text(fields.get("name"))
+        call_id, name = as_text(delta.get("id")), as_text(fields.get("name"))
         index, arguments = delta.get("index"), fields.get("arguments")
         if not (call_id or name or arguments):
             return
@@ -117,7 +117,3 @@ class Calls:
         """An id where the server gives none: the same for the same answer, different from one to the next."""
         digest = hashlib.sha256(f"{self.seed}\n{call.index}\n{call.name}".encode())
         return f"call_{digest.hexdigest()[:24]}"
-
-
-def _text(value: Any) -> str:
-    return whole(value) if isinstance(value, str) else ""

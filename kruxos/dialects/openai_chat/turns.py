@@ -7,13 +7,13 @@ that made it.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from kruxos.dialects.encoding import Draft
+from kruxos.dialects.media import data_url, text_of
 from kruxos.dialects.text import parse_json
-from kruxos.dialects.tool_names import NAME_CHARS_MAX, legal_id, nine_characters
+from kruxos.dialects.tool_names import nine_characters, short_id
 from kruxos.errors import BadRequestError
 from kruxos.messages import (
     Document,
@@ -110,12 +110,11 @@ class _Turns:
 
     def _medium(self, part: Image | Document, path: str) -> Wire:
         if isinstance(part, Image):
-            url = part.url if part.url is not None else _data_url(part.media_type, part.data)
+            url = part.url if part.url is not None else data_url(part.media_type, part.data)
             return {"type": "image_url", "image_url": {"url": url} | ({"detail": part.detail} if part.detail else {})}
-        if part.text is not None:
-            return {"type": "text", "text": part.text}
-        if (part.media_type or "").startswith("text/"):
-            return {"type": "text", "text": (part.data or b"").decode("utf-8", "replace")}
+        text = text_of(part)
+        if text is not None:
+            return {"type": "text", "text": text}
         return DOCUMENTS[self._profile.documents](self._draft, part, path)
 
     def _tool_result(self, part: ToolResult, path: str) -> None:
@@ -163,10 +162,6 @@ class _Turns:
         return {"id": self._id(part.id), "type": "function", "function": function}
 
 
-def _data_url(media_type: str | None, data: bytes | None) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data or b'').decode()}"
-
-
 def _no_document(draft: Draft, _part: Document, path: str) -> Wire:
     raise draft.unsupported(path, "documents, except as text")
 
@@ -176,12 +171,12 @@ def _file(draft: Draft, part: Document, path: str) -> Wire:
         raise draft.unsupported(path, "documents by URL")
     return {
         "type": "file",
-        "file": {"filename": part.name or "document.pdf", "file_data": _data_url(part.media_type, part.data)},
+        "file": {"filename": part.name or "document.pdf", "file_data": data_url(part.media_type, part.data)},
     }
 
 
 def _document_url(_draft: Draft, part: Document, _path: str) -> Wire:
-    url = part.url if part.url is not None else _data_url(part.media_type, part.data)
+    url = part.url if part.url is not None else data_url(part.media_type, part.data)
     return {"type": "document_url", "document_url": url}
 
 
@@ -192,11 +187,7 @@ DOCUMENTS: dict[str, Callable[[Draft, Document, str], Wire]] = {
 }
 
 
-def _as_given(call_id: str) -> str:
-    return call_id if len(call_id) <= NAME_CHARS_MAX else legal_id(call_id)
-
-
-TOOL_IDS: dict[str, Callable[[str], str]] = {"as_given": _as_given, "nine_characters": nine_characters}
+TOOL_IDS: dict[str, Callable[[str], str]] = {"as_given": short_id, "nine_characters": nine_characters}
 
 
 def _own_thoughts(draft: Draft, message: Message) -> list[tuple[str, ProviderState]]:

@@ -1,0 +1,95 @@
+"""models.yaml's text to a ``ModelsConfig``, or to everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Defaults, ModelsConfig, Provider
+from kruxos.config.pasted import Pasted, find_pasted, shown
+from kruxos.config.problems import ConfigError
+from kruxos.config.report import Report
+from kruxos.config.resolve import Inherited, http_of, provider_of
+from kruxos.config.schema import ProviderFields, TopFields, check
+from kruxos.config.tree import parse, values
+
+PROVIDERS_MAX = 256
+
+
+def load(text: str) -> ModelsConfig:
+    """What ``text`` says. Raises ``ConfigError`` with every problem; no secret in the text is repeated anywhere."""
+    tree = parse(text)
+    found = values(tree.root)
+    report = Report(found)
+    pasted = list(find_pasted(found))
+    config = _config(values(tree.root, {each.path for each in pasted}).data, report)
+    problems = [*tree.problems, *(each.problem for each in pasted), *report.problems]
+    if problems:
+        raise ConfigError(problems)
+    return replace(config, hints=tuple(sorted(report.hints)))
+
+
+def pasted_keys(text: str) -> list[Pasted]:
+    """The keys that stand in ``text``, whatever else is wrong with it. Raises ``ConfigError`` where it is not YAML."""
+    return list(find_pasted(values(parse(text).root)))
+
+
+def _config(data: Any, report: Report) -> ModelsConfig:
+    if data is not None and not isinstance(data, dict):
+        report.wrong((), "the file must be a map", "begin it with `providers:`")
+        return ModelsConfig()
+    fields: dict[str, Any] = dict(cast("dict[str, Any]", data or {}))
+    written = _written_providers(fields.pop("providers", None), report)
+    top = check(TopFields, fields, report) or TopFields()
+    inherited = Inherited(None if top.proxy == "none" else top.proxy, top.ca_bundle)
+    providers = {name: _provider(name, value, inherited, report) for name, value in written.items()}
+    good = {name: provider for name, provider in providers.items() if provider is not None}
+    defaults = Defaults(**top.defaults.model_dump()) if top.defaults else Defaults()
+    _check_defaults(defaults, written, good, report.below("defaults"))
+    return ModelsConfig(
+        providers=good,
+        defaults=defaults,
+        isolation=top.isolation or "best_effort",
+        operators=tuple(top.operators or ()),
+        agents=tuple(top.agents or ()),
+        agents_group=top.agents_group,
+        http=http_of(top.http),
+    )
+
+
+def _written_providers(value: Any, report: Report) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        report.wrong("providers", "must be a map of names", "write each provider's name below it, indented")
+        return {}
+    written = cast("dict[str, Any]", value or {})
+    if len(written) > PROVIDERS_MAX:
+        report.wrong("providers", f"there are more than {PROVIDERS_MAX} providers")
+        return {}
+    return written
+
+
+def _provider(name: str, value: Any, inherited: Inherited, report: Report) -> Provider | None:
+    here = report.below("providers", name)
+    if not PROVIDER_NAME.fullmatch(name):
+        here.wrong((), "this name cannot be used", _name_fix(name))
+    fields = check(ProviderFields, value, here)
+    return None if fields is None else provider_of(name, fields, inherited, here)
+
+
+def _name_fix(name: str) -> str:
+    small = name.lower().replace(" ", "-")
+    usable = PROVIDER_NAME.fullmatch(small) and shown(small) == small
+    return f"call it `{small}`" if usable else "small letters, digits and . _ - only, 63 at most"
+
+
+def _check_defaults(defaults: Defaults, written: Mapping[str, Any], good: Mapping[str, Provider], at: Report) -> None:
+    for role in ROLE_NAMES:
+        name = defaults.for_role(role)
+        if name is None:
+            continue
+        if name not in written:
+            fix = f"one of {', '.join(map(shown, written))}" if written else "add it: `kruxos model add`"
+            at.wrong(role, "there is no provider of this name", fix)
+        elif name in good and not good[name].enabled:
+            at.hint(role, "this provider is not enabled", f"set `enabled: true` at {name}, or choose another")

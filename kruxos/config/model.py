@@ -1,0 +1,135 @@
+"""What models.yaml says, as plain frozen values: all that the rest of the program sees of it.
+
+Everything here is decided: defaults are filled in, spellings are one, a provider's proxy and CA file are those it
+uses. No pydantic and no file access.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from kruxos.config.addresses import parse_address
+from kruxos.config.problems import Problem
+
+ProviderType = Literal["anthropic", "openai", "openai-codex", "gemini", "openrouter", "ollama"]
+Auth = Literal["api_key", "oauth", "none"]
+Dialect = Literal["anthropic", "openai-responses", "openai-chat", "gemini", "ollama"]
+Isolation = Literal["required", "best_effort", "off"]
+RetiredModels = Literal["translate", "refuse"]
+RoleName = Literal["chat", "autonomous", "fallback"]
+
+ROLE_NAMES: tuple[RoleName, ...] = ("chat", "autonomous", "fallback")
+
+PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+"""Names of providers. Lower case only: they are file names too, on disks that do not tell case apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operator allows; None: what the provider's answers say."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds; None: the catalogue's for the model, else the gateway's."""
+
+    connect_s: float | None = None
+    first_event_s: float | None = None
+    idle_s: float | None = None
+    call_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider. ``base_url`` has no last slash; ``model`` None: the catalogue's for the type.
+
+    ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
+    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers.
+    """
+
+    name: str
+    type: ProviderType
+    auth: Auth
+    dialect: Dialect
+    base_url: str
+    label: str
+    model: str | None = None
+    profile: str | None = None
+    enabled: bool = True
+    limits: Limits = Limits()
+    time_limits: TimeLimits = TimeLimits()
+    model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    retired_models: RetiredModels = "translate"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    proxy: str | None = None
+    ca_bundle: str | None = None
+    memory_max_bytes: int | None = None
+
+    def to_settings(self) -> dict[str, Any]:
+        """As a map of plain values, for the frame that configures the provider's worker."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Which provider answers for a role where the agent has none of its own; None: not set."""
+
+    chat: str | None = None
+    autonomous: str | None = None
+    fallback: str | None = None
+
+    def for_role(self, role: RoleName) -> str | None:
+        """The provider's name, or None."""
+        name: str | None = getattr(self, role)
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """The web process: HTTP doors and dashboard, on loopback only."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 7800
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsConfig:
+    """All of models.yaml. ``operators`` and ``agents`` are uids or user names. ``hints`` are not errors."""
+
+    providers: Mapping[str, Provider] = field(default_factory=dict[str, Provider])
+    defaults: Defaults = Defaults()
+    isolation: Isolation = "best_effort"
+    operators: tuple[int | str, ...] = ()
+    agents: tuple[int | str, ...] = ()
+    agents_group: int | str | None = None
+    http: Http = Http()
+    hints: tuple[Problem, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a provider's key may go: the origin ``https://host:port``, by which proxy, trusting which CA file.
+
+    The CA file counts by its path: what it holds is renewed now and then, by whoever may write it.
+    """
+
+    origin: str
+    proxy: str | None = None
+    ca_bundle: str | None = None
+
+    def __str__(self) -> str:
+        proxy = f" through {self.proxy}" if self.proxy else ""
+        return f"{self.origin}{proxy}" + (f" trusting {self.ca_bundle}" if self.ca_bundle else "")
+
+
+def destination(provider: Provider) -> Destination:
+    """What the provider's vault record is bound to."""
+    return Destination(parse_address(provider.base_url).origin, provider.proxy, provider.ca_bundle)

@@ -1,0 +1,135 @@
+"""What the fields of models.yaml mean together: defaults by type, addresses, and what does not fit.
+
+The table of types is the product's: which dialect a type speaks, where it is, how one signs in there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kruxos.config.addresses import parse_address
+from kruxos.config.model import Auth, Dialect, Http, Limits, Provider, ProviderType, TimeLimits
+from kruxos.config.report import Report
+from kruxos.config.schema import HttpFields, ProviderFields
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRow:
+    """One type of provider. ``auths``: the first is the default. ``dialect_elsewhere``: with a ``base_url``."""
+
+    dialect: Dialect
+    dialect_elsewhere: Dialect
+    base_url: str
+    auths: tuple[Auth, ...]
+
+
+TYPES: Mapping[ProviderType, TypeRow] = {
+    "anthropic": TypeRow("anthropic", "anthropic", "https://api.anthropic.com", ("api_key", "none")),
+    "openai": TypeRow("openai-responses", "openai-chat", "https://api.openai.com/v1", ("api_key", "none")),
+    "openai-codex": TypeRow(
+        "openai-responses", "openai-responses", "https://chatgpt.com/backend-api/codex", ("oauth",)
+    ),
+    "gemini": TypeRow("gemini", "gemini", "https://generativelanguage.googleapis.com/v1beta", ("api_key", "none")),
+    "openrouter": TypeRow("openai-chat", "openai-chat", "https://openrouter.ai/api/v1", ("api_key",)),
+    "ollama": TypeRow("ollama", "ollama", "http://localhost:11434", ("none", "api_key")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What stands at the top of the file and holds for every provider that does not say otherwise."""
+
+    proxy: str | None = None
+    ca_bundle: str | None = None
+
+
+def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report: Report) -> Provider:
+    """The provider that ``fields`` describe. With something reported as wrong it is not to be used."""
+    kind: ProviderType = "ollama" if fields.type == "local" else fields.type
+    row = TYPES[kind]
+    base_url = _base_url(kind, fields, report)
+    auth = _auth(fields, row, report)
+    proxy = _proxy(fields, base_url, inherited)
+    _check_plain_http(auth, base_url, proxy, report)
+    return Provider(
+        name=name,
+        type=kind,
+        auth=auth,
+        dialect=fields.dialect or (row.dialect_elsewhere if fields.base_url or fields.endpoint else row.dialect),
+        base_url=base_url,
+        label=fields.label or name,
+        model=_one_of(fields.model, fields.default_model, ("model", "default_model"), report),
+        profile=fields.profile,
+        enabled=fields.enabled is not False,
+        limits=Limits(**fields.limits.model_dump()) if fields.limits else Limits(),
+        time_limits=TimeLimits(**fields.time_limits.model_dump()) if fields.time_limits else TimeLimits(),
+        model_aliases=dict(fields.model_aliases or {}),
+        retired_models=fields.retired_models or "translate",
+        headers=dict(fields.headers or {}),
+        proxy=proxy,
+        ca_bundle=fields.ca_bundle or inherited.ca_bundle,
+        memory_max_bytes=_one_of(
+            fields.memory_max, fields.memory_max_bytes, ("memory_max", "memory_max_bytes"), report
+        ),
+    )
+
+
+def _one_of(first: T | None, second: T | None, names: tuple[str, str], report: Report) -> T | None:
+    if first is not None and second is not None and first != second:
+        report.wrong(names[1], f"says something else than `{names[0]}`", "keep one of the two")
+    return second if first is None else first
+
+
+def _base_url(kind: ProviderType, fields: ProviderFields, report: Report) -> str:
+    given = _one_of(fields.base_url, fields.endpoint, ("base_url", "endpoint"), report)
+    if given is None:
+        return TYPES[kind].base_url
+    field = "base_url" if fields.base_url else "endpoint"
+    path = parse_address(given).path
+    if path.endswith(("/chat/completions", "/responses", "/messages")):
+        report.wrong(field, "must be the address of the API, not of one call", "leave out what comes after the version")
+    elif kind == "ollama" and fields.dialect in (None, "ollama") and path.endswith("/v1"):
+        report.wrong(
+            field, "must be Ollama's root, without /v1", "for another local server use `type: openai` and `base_url`"
+        )
+    elif kind == "openai" and not path:
+        report.hint(field, "has no version path, without which most servers answer 404", "such as https://host/v1")
+    if field == "endpoint" and kind != "ollama":
+        report.hint(field, "is taken as `base_url`", "write `base_url`; `endpoint` is Ollama's")
+    return given.rstrip("/")
+
+
+def _auth(fields: ProviderFields, row: TypeRow, report: Report) -> Auth:
+    if fields.auth is None:
+        return row.auths[0]
+    if fields.auth not in row.auths:
+        report.wrong("auth", f"`{fields.type}` does not sign in this way", f"use {' or '.join(row.auths)}")
+    return fields.auth
+
+
+def _proxy(fields: ProviderFields, base_url: str, inherited: Inherited) -> str | None:
+    if fields.proxy is not None:
+        return None if fields.proxy == "none" else fields.proxy
+    # A proxy for everybody is for the way out: what runs on this machine is asked directly.
+    return None if parse_address(base_url).is_loopback else inherited.proxy
+
+
+def _check_plain_http(auth: Auth, base_url: str, proxy: str | None, report: Report) -> None:
+    address = parse_address(base_url)
+    if auth == "none" or address.scheme == "https":
+        return
+    if not address.is_loopback:
+        report.wrong(
+            "base_url", "a key would travel in clear text", "use https://; plain http is for this machine only"
+        )
+    elif proxy is not None:
+        report.wrong("proxy", "a key would travel to the proxy in clear text", "write `proxy: none`")
+
+
+def http_of(fields: HttpFields | None) -> Http:
+    """The web process' settings."""
+    return Http(**fields.model_dump(exclude_none=True)) if fields else Http()

@@ -1,0 +1,156 @@
+"""Rows of calls, one for each attempt or step that may have cost something, and the writer that makes nobody wait.
+
+``append`` puts a row into a bounded queue in memory; ``flush`` writes what is there. The shell calls ``flush`` every
+``FLUSH_EVERY_S`` in a thread of its choice, and once at the end. A power cut loses at most what was not flushed;
+what must not be lost (idempotency) goes through ``kruxos.ledger.keys``.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from kruxos.events import Usage
+from kruxos.ledger.database import Database
+
+FLUSH_EVERY_S = 0.25
+QUEUE_ROWS_MAX = 20_000
+"""About 20 MB. More than this waits only when the disk is full or gone."""
+TRANSACTION_ROWS_MAX = 1000
+JSON_CHARS_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A step of a call that ended, however it ended. ``step`` counts from 0; most calls have one.
+
+    ``last``: the call's outcome rests on this one, so calls are counted by it. ``outcome`` is ``answered`` or an error
+    code. Times: Unix seconds, and what the names say. ``cost`` None: unknown.
+    ``attempts`` and ``raw_usage`` are plain values as frames carry them.
+    """
+
+    call_id: str
+    started_at: float
+    agent: str | None
+    provider: str | None
+    model: str | None
+    outcome: str
+    op: str = "chat"
+    step: int = 0
+    last: bool = True
+    finish_reason: str | None = None
+    stream: bool = False
+    attempts: Sequence[dict[str, Any]] = ()
+    usage: Usage = field(default_factory=Usage)
+    raw_usage: dict[str, Any] = field(default_factory=dict[str, Any])
+    cost: Decimal | None = None
+    currency: str | None = None
+    price_row: str | None = None
+    billed_maybe: bool = False
+    overhead_us: int | None = None
+    upstream_us: int | None = None
+    duration_ms: int | None = None
+    upstream_request_id: str | None = None
+
+
+class LedgerWriter:
+    """The queue of rows to write. ``append`` is for one thread, the event loop's; ``flush`` for any other."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queue: deque[Call] = deque()
+        self._flushing = threading.Lock()
+        self._dropped = 0
+
+    def append(self, call: Call) -> bool:
+        """Takes a row; False where the queue is full, and the row is counted and lost. Never waits, never raises."""
+        if len(self._queue) >= QUEUE_ROWS_MAX:
+            self._dropped += 1
+            return False
+        self._queue.append(call)
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not written yet."""
+        return len(self._queue)
+
+    @property
+    def dropped(self) -> int:
+        """How many rows were lost since the start because the queue was full."""
+        return self._dropped
+
+    def flush(self) -> int:
+        """Writes what is in the queue at this moment; how many rows. Raises ``LedgerError``; then nothing is lost."""
+        with self._flushing:
+            rest = written = len(self._queue)
+            while rest > 0:
+                rows = [self._queue.popleft() for _ in range(min(rest, TRANSACTION_ROWS_MAX))]
+                try:
+                    with self._database.writing() as connection:
+                        connection.executemany(_INSERT, map(_row, rows))
+                except BaseException:
+                    self._queue.extendleft(reversed(rows))
+                    raise
+                rest -= len(rows)
+            return written
+
+
+def read_calls(
+    database: Database, *, call_id: str | None = None, agent: str | None = None, limit: int = 100
+) -> list[Call]:
+    """The latest calls first, of one agent or of all; or the steps of one call."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            "SELECT * FROM calls WHERE (?1 IS NULL OR call_id = ?1) AND (?2 IS NULL OR agent = ?2)"
+            " ORDER BY started_at DESC, step DESC LIMIT ?3",
+            (call_id, agent, limit),
+        ).fetchall()
+    return [_call(row) for row in rows]
+
+
+def prune_calls(database: Database, before: float) -> int:
+    """Removes rows of calls that started before a time; how many."""
+    with database.writing() as connection:
+        return connection.execute("DELETE FROM calls WHERE started_at < ?", (before,)).rowcount
+
+
+_INSERT = f"INSERT OR REPLACE INTO calls VALUES ({', '.join('?' * 28)})"  # noqa: S608 - only question marks
+
+
+def _row(call: Call) -> tuple[object, ...]:
+    usage = call.usage
+    return (
+        call.call_id, call.step, call.last, call.started_at, call.agent, call.provider, call.model, call.op,
+        call.outcome, call.finish_reason, call.stream, _json(list(call.attempts)),
+        usage.uncached_input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens,
+        usage.output_tokens, usage.reasoning_tokens, _json(usage.other_tokens), _json(call.raw_usage),
+        None if call.cost is None else format(call.cost, "f"), call.currency, call.price_row, call.billed_maybe,
+        call.overhead_us, call.upstream_us, call.duration_ms, call.upstream_request_id,
+    )  # fmt: skip
+
+
+def _call(row: tuple[Any, ...]) -> Call:
+    (
+        call_id, step, last, started_at, agent, provider, model, op, outcome, finish_reason, stream, attempts,
+        uncached, cache_read, cache_write, cache_write_1h, output, reasoning, other, raw_usage, cost, currency,
+        price_row, billed_maybe, overhead_us, upstream_us, duration_ms, upstream_request_id,
+    ) = row  # fmt: skip
+    return Call(
+        call_id=call_id, started_at=started_at, agent=agent, provider=provider, model=model, outcome=outcome, op=op,
+        step=step, last=bool(last), finish_reason=finish_reason, stream=bool(stream), attempts=json.loads(attempts),
+        usage=Usage(uncached, cache_read, cache_write, output, reasoning, cache_write_1h, json.loads(other)),
+        raw_usage=json.loads(raw_usage), cost=None if cost is None else Decimal(cost), currency=currency,
+        price_row=price_row, billed_maybe=bool(billed_maybe), overhead_us=overhead_us, upstream_us=upstream_us,
+        duration_ms=duration_ms, upstream_request_id=upstream_request_id,
+    )  # fmt: skip
+
+
+def _json(value: dict[str, Any] | list[dict[str, Any]]) -> str:
+    text = json.dumps(value, separators=(",", ":"), default=str)
+    return text if len(text) <= JSON_CHARS_MAX else json.dumps(type(value)())

@@ -1,0 +1,60 @@
+"""The ledger as its callers open it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from kruxos.config.directory import DataDirectory
+from kruxos.ledger.agents import Agents
+from kruxos.ledger.calls import Call, LedgerWriter, prune_calls, read_calls
+from kruxos.ledger.database import Database
+from kruxos.ledger.keys import Keys
+from kruxos.ledger.usage import Dimension, UsageSum, sum_usage
+
+
+class Ledger:
+    """``agents``, ``keys``, ``writer``; ``notice`` is what a person should be told of this start, or empty."""
+
+    def __init__(self, database: Database, notice: str = "") -> None:
+        self._database = database
+        self.notice = notice
+        self.agents = Agents(database)
+        self.keys = Keys(database)
+        self.writer = LedgerWriter(database)
+
+    @classmethod
+    def open(cls, data: DataDirectory, now: float) -> Ledger:
+        """The ledger of a data directory, made at the first start; a damaged one is set aside.
+
+        Raises ``UnsafePathError``, ``LedgerVersionError``, ``LedgerError``.
+        """
+        return cls(*Database.open(data.ledger, now))
+
+    def usage(
+        self, by: Sequence[Dimension] = (), *, since: float = 0.0, until: float | None = None,
+        agent: str | None = None, provider: str | None = None,
+    ) -> list[UsageSum]:  # fmt: skip
+        """Sums: see ``kruxos.ledger.usage.sum_usage``."""
+        return sum_usage(self._database, by, since=since, until=until, agent=agent, provider=provider)
+
+    def calls(self, *, call_id: str | None = None, agent: str | None = None, limit: int = 100) -> list[Call]:
+        """The latest calls first; or the steps of one call."""
+        return read_calls(self._database, call_id=call_id, agent=agent, limit=limit)
+
+    def prune(self, before: float) -> int:
+        """Removes rows of calls that started before a time (Unix seconds); how many."""
+        return prune_calls(self._database, before)
+
+    def close(self) -> None:
+        """Writes what waits, and closes the file."""
+        try:
+            self.writer.flush()
+        finally:
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -1,0 +1,68 @@
+"""The ledger's tables: one script a version, each run once, in order. A released script is never changed."""
+
+from __future__ import annotations
+
+_VERSION_1 = """
+CREATE TABLE agents (
+    name TEXT PRIMARY KEY,
+    token_sha256 BLOB NOT NULL UNIQUE,
+    created_at REAL NOT NULL,
+    provider TEXT,
+    model TEXT,
+    purpose TEXT NOT NULL,
+    role TEXT,
+    fallback TEXT NOT NULL,
+    revoked_at REAL
+);
+CREATE TABLE calls (
+    call_id TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    agent TEXT,
+    provider TEXT,
+    model TEXT,
+    op TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    finish_reason TEXT,
+    stream INTEGER NOT NULL,
+    attempts TEXT NOT NULL,
+    uncached_input_tokens INTEGER,
+    cache_read_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    cache_write_1h_tokens INTEGER,
+    output_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    other_tokens TEXT NOT NULL,
+    raw_usage TEXT NOT NULL,
+    cost TEXT,
+    currency TEXT,
+    price_row TEXT,
+    billed_maybe INTEGER NOT NULL,
+    overhead_us INTEGER,
+    upstream_us INTEGER,
+    duration_ms INTEGER,
+    upstream_request_id TEXT,
+    PRIMARY KEY (call_id, step)
+);
+CREATE INDEX calls_by_time ON calls (started_at);
+CREATE INDEX calls_by_agent ON calls (agent, started_at);
+CREATE TABLE keys (
+    agent TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body_digest BLOB NOT NULL,
+    state TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (agent, key)
+);
+CREATE INDEX keys_by_time ON keys (at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+"""The script at index N takes a file from version N to N + 1."""
+
+
+def statements(script: str) -> list[str]:
+    """A script's statements. They end with a semicolon at the end of a line."""
+    return [statement for statement in script.strip().split(";\n") if statement.strip()]

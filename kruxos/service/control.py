@@ -1,0 +1,75 @@
+"""The door for operators: each question names one operation, its answer is the operation's result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgpack
+import msgpack.exceptions
+import trio
+
+from kruxos import wire
+from kruxos.config.problems import SetupError
+from kruxos.errors import BadRequestError, InternalError, KruxosError, RefusedError
+from kruxos.operations import OPERATIONS, Context
+from kruxos.service.journal import LOG
+from kruxos.transport import Door, Inbound
+
+
+@dataclass(slots=True)
+class ControlDoor:
+    """Runs operations one at a time: they change files, and the second sees what the first did."""
+
+    door: Door
+    context: Context
+    nursery: trio.Nursery
+
+    async def serve(self) -> None:
+        """Takes questions until the door is closed."""
+        turn = trio.Lock()
+        while True:
+            inbound = await self.door.receive()
+            self.nursery.start_soon(self._answer, inbound, turn)
+
+    async def _answer(self, inbound: Inbound, turn: trio.Lock) -> None:
+        number = 0
+        try:
+            frames = wire.decode_message(inbound.data)
+            if len(frames) != 1 or not isinstance(frames[0], wire.Open):
+                raise BadRequestError("a question here is exactly one open frame")
+            number = frames[0].id
+            answer = await self._run(frames[0], turn)
+        except KruxosError as error:
+            answer = wire.Error(id=number, error=error.to_wire(), failure="never_sent")
+        self.door.reply(inbound.to, wire.encode(answer))
+
+    async def _run(self, frame: wire.Open, turn: trio.Lock) -> wire.Frame:
+        operation = OPERATIONS.get(frame.op)
+        if operation is None:
+            raise BadRequestError(f"there is no operation {frame.op}", field="op")
+        arguments = _arguments(frame.body)
+        try:
+            if operation.reads:
+                result = await operation.run(self.context, arguments)
+            else:
+                async with turn:
+                    result = await operation.run(self.context, arguments)
+            return wire.End(id=frame.id, body=msgpack.packb(result))
+        except SetupError as error:
+            raise RefusedError(str(error)) from None
+        except KruxosError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an operator's mistake or ours must not end the gateway
+            LOG.exception("operation %s failed", frame.op)
+            raise InternalError(f"{frame.op} failed: {type(error).__name__}") from None
+
+
+def _arguments(body: bytes) -> dict[str, Any]:
+    try:
+        arguments: Any = msgpack.unpackb(body) if body else {}
+    except (ValueError, msgpack.exceptions.UnpackException):
+        arguments = None
+    if not isinstance(arguments, dict):
+        raise BadRequestError("an operation's arguments are a map")
+    return cast("dict[str, Any]", arguments)

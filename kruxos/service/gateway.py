@@ -1,0 +1,320 @@
+"""The running gateway: everything it is made of, and what operators can ask of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import trio
+
+from kruxos import __version__, wire
+from kruxos.config import models_file
+from kruxos.config.difference import difference
+from kruxos.config.directory import DataDirectory
+from kruxos.config.model import ModelsConfig
+from kruxos.config.problems import SetupError
+from kruxos.config.secret import Secret
+from kruxos.cores import supervision
+from kruxos.cores.call_vocabulary import Row
+from kruxos.cores.routing import AgentFacts
+from kruxos.errors import ProviderMisconfiguredError, UnauthorizedError, from_wire
+from kruxos.events import Assembler, Usage, decode_events
+from kruxos.ledger.agents import Agent
+from kruxos.ledger.calls import FLUSH_EVERY_S, Call
+from kruxos.ledger.ledger import Ledger
+from kruxos.messages import Text
+from kruxos.service.calls import Calls, Running
+from kruxos.service.doors import AgentDoor
+from kruxos.service.fleet import Fleet, Provider, Setup
+from kruxos.service.journal import LOG
+from kruxos.service.launching import Launching
+from kruxos.service.setups import routing_facts, worker_setup
+from kruxos.service.status import GatewayStatus, WorkerStatus
+from kruxos.transport import Peer
+from kruxos.vault.vault import Vault
+from kruxos.wire import Open
+
+OPERATOR = "operator"
+"""The agent that an operator's own calls are booked to."""
+SECRET_REASONS = ("no_credentials", "vault_locked", "destination_changed", "needs_login")
+UNNAMED = "default"
+"""The agent of a process of the gateway's own user that shows no token and gives no name."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What runs. ``fleet``, ``calls`` and ``door`` are set once the parts exist."""
+
+    data: DataDirectory
+    vault: Vault
+    ledger: Ledger
+    config: ModelsConfig
+    launching: Launching
+    nursery: trio.Nursery
+    started_at: float = field(default_factory=time.time)
+    config_problem: str = ""
+    notices: list[str] = field(default_factory=list[str])
+    fleet: Fleet = field(init=False)
+    calls: Calls = field(init=False)
+    door: AgentDoor = field(init=False)
+
+    # What the parts ask
+
+    def setup_of(self, name: str) -> Setup:
+        """What a provider's worker is told. Raises ``KruxosError``."""
+        provider = self.config.providers.get(name)
+        if provider is None:
+            raise ProviderMisconfiguredError(f"{name} is not in models.yaml")
+        return worker_setup(provider, self.vault)
+
+    def log_of(self, name: str) -> int:
+        """A descriptor of the provider's log, to be closed by the caller."""
+        path = self.data.logs / f"{name}.log"
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def identify(self, name: str | None, token: str | None, peer: Peer) -> AgentFacts:
+        """Who asks. A token proves it; without one, the gateway's own user is believed what it says.
+
+        Raises ``UnauthorizedError``.
+        """
+        if token is not None:
+            return _agent_facts(self.ledger.agents.authenticate(Secret(token), name))
+        if peer.uid is not None and peer.uid != os.geteuid():
+            raise UnauthorizedError("an agent of another user shows its token")
+        known = {agent.name: agent for agent in self.ledger.agents.list()} if name else {}
+        agent = known.get(name or "")
+        if agent is not None and agent.revoked_at is not None:
+            raise UnauthorizedError(f"the agent {name} is revoked")
+        return AgentFacts(name or UNNAMED) if agent is None else _agent_facts(agent)
+
+    def booked(self, running: Running, row: Row) -> None:
+        """Puts a row of a call into the ledger."""
+        total = row.cost.get("total")
+        self.ledger.writer.append(
+            Call(
+                call_id=running.core.terms.call_id,
+                started_at=running.started_at,
+                agent=running.agent.name,
+                provider=row.provider or None,
+                model=row.model or None,
+                outcome=row.outcome,
+                op=running.frame.op,
+                step=running.booked,
+                last=row.last,
+                finish_reason=row.finish_reason,
+                stream=running.frame.stream,
+                attempts=row.attempts,
+                usage=Usage.from_wire(row.usage),
+                raw_usage=row.raw_usage,
+                cost=None if total is None else Decimal(total),
+                currency=row.cost.get("currency"),
+                price_row=row.cost.get("row"),
+                billed_maybe=row.billed_maybe,
+                overhead_us=row.overhead_us,
+                upstream_us=row.upstream_us,
+                duration_ms=round(row.elapsed_s * 1000),
+                upstream_request_id=row.upstream_request_id,
+            )
+        )
+        running.booked += 1
+
+    def persist(self, agent: str, key: str, digest: bytes, call_id: str, then: Callable[[], None]) -> None:
+        """Writes a key down, then goes on with its call."""
+        self.nursery.start_soon(self._persist, agent, key, digest, call_id, then)
+
+    async def _persist(self, agent: str, key: str, digest: bytes, call_id: str, then: Callable[[], None]) -> None:
+        claim = partial(self.ledger.keys.claim, agent, key, digest, call_id, time.time())
+        await trio.to_thread.run_sync(claim)
+        then()
+
+    def key_over(self, agent: str, key: str, *, kept: bool) -> None:
+        """A key's call is over: its answer is known, or the key is free again."""
+        settle = partial(self.ledger.keys.settle, agent, key, "answered")
+        release = partial(self.ledger.keys.release, agent, key)
+        self.nursery.start_soon(trio.to_thread.run_sync, settle if kept else release)
+
+    async def flush_ledger(self) -> None:
+        """Writes rows out, for ever, off the hot path."""
+        while True:
+            await trio.sleep(FLUSH_EVERY_S)
+            if self.ledger.writer.waiting:
+                try:
+                    await trio.to_thread.run_sync(self.ledger.writer.flush)
+                except SetupError as error:
+                    LOG.error("the ledger cannot be written: %s", error.message)
+
+    # What operators ask
+
+    def reload(self) -> str:
+        """Reads models.yaml again and brings everything in line; what changed, in words.
+
+        Raises ``SetupError``; nothing is changed then.
+        """
+        try:
+            config = models_file.load_models(self.data.models)
+        except SetupError as error:
+            self.config_problem = str(error)
+            LOG.error("models.yaml is not used: %s", error.message)
+            raise
+        return self.apply(config)
+
+    def apply(self, config: ModelsConfig) -> str:
+        """Puts a configuration in force; what changed, in words."""
+        changes = difference(self.config, config)
+        self.config, self.config_problem = config, ""
+        self.calls.facts = routing_facts(config)
+        enabled = {name: provider.enabled for name, provider in config.providers.items()}
+        self.fleet.configure(enabled, set(changes.changed))
+        told = [
+            f"{word} {', '.join(sorted(names))}"
+            for word, names in (("added", changes.added), ("changed", changes.changed), ("removed", changes.removed))
+            if names
+        ]
+        summary = "; ".join(told) or "nothing changed"
+        LOG.info("models.yaml in force: %s", summary)
+        return summary
+
+    def supervise(self, provider: str, event: supervision.Event) -> None:
+        """Gives an operator's event to a provider's supervision."""
+        LOG.info("operator: %s for %s", type(event).__name__.lower(), provider)
+        self.fleet.apply(provider, event)
+
+    def secrets_changed(self, provider: str | None = None) -> None:
+        """A secret changed: its worker is replaced; with None, workers that wait for a secret are started."""
+        for name, each in self.fleet.providers.items():
+            if not self.config.providers[name].enabled:
+                continue
+            if each.core.state == "failed" and each.core.reason in SECRET_REASONS:
+                self.fleet.apply(name, supervision.Start())
+            elif name == provider and each.core.state != "stopped":
+                self.fleet.apply(name, supervision.Restart(reason="its key changed"))
+
+    def agent_revoked(self, name: str) -> None:
+        """An agent's token is refused from now on: the sessions that it opened end."""
+        for session in [each for each in self.door.sessions if each.agent.name == name]:
+            session.end("the agent was revoked")
+
+    async def ask(self, frame: Open) -> dict[str, Any]:
+        """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
+        reader = _Waiter()
+        number = self.calls.open(replace(frame, stream=False), AgentFacts(OPERATOR), reader)
+        try:
+            await reader.done.wait()
+        finally:
+            self.calls.leave(number, reader)
+        assert reader.frame is not None
+        if isinstance(reader.frame, wire.Error):
+            raise from_wire(reader.frame.error)
+        return _reply(reader.frame)
+
+    def status(self) -> dict[str, Any]:
+        """The gateway as it is now, as plain values."""
+        return self.now().to_wire()
+
+    def now(self) -> GatewayStatus:
+        """The gateway as it is now."""
+        return GatewayStatus(
+            version=__version__,
+            pid=os.getpid(),
+            started_at=self.started_at,
+            data_directory=str(self.data.root),
+            draining=self.calls.draining,
+            vault=self._vault_status(),
+            defaults=dict(self.calls.facts.defaults),
+            workers=[self._worker_status(name) for name in self.config.providers],
+            agents=sum(agent.revoked_at is None for agent in self.ledger.agents.list()),
+            sessions=len(self.door.sessions),
+            calls=self.calls.statistics().calls,
+            launcher_pid=self.launching.pid,
+            launcher_restarts=self.launching.restarts,
+            config_problem=self.config_problem,
+            notices=[*self.notices, *map(str, self.config.hints)],
+        )
+
+    def _vault_status(self) -> dict[str, object]:
+        status = self.vault.status()
+        return {
+            "state": status.state,
+            "key_kept_in": status.key_kept_in,
+            "records": status.records,
+            "reason": status.reason,
+        }
+
+    def _worker_status(self, name: str) -> WorkerStatus:
+        configured, provider = self.config.providers[name], self.fleet.providers.get(name)
+        state, reason = ("disabled", "") if provider is None or not configured.enabled else _state(provider)
+        health = None if provider is None else provider.health
+        cooling = health is not None and health.cooling_until is not None and health.cooling_until > time.time()
+        core = None if provider is None else provider.core
+        return WorkerStatus(
+            provider=name,
+            type=configured.type,
+            model=configured.model,
+            state=state,
+            reason=reason,
+            since=self.started_at if core is None else _unix(core.since),
+            pid=None if provider is None or provider.current is None else provider.current.pid,
+            restarts=0 if core is None else core.restarts,
+            last_exit="" if core is None else core.last_exit,
+            in_flight=0 if provider is None else sum(len(each.in_flight) for each in provider.processes.values()),
+            draining=0 if core is None else sum(each.state == "draining" for each in core.workers.values()),
+            cooling_until=health.cooling_until if cooling and health is not None else None,
+            cooling_reason=health.reason if cooling and health is not None else None,
+            last_error="" if provider is None else provider.last_error,
+            last_error_at=None if provider is None else provider.last_error_at,
+            rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
+            isolation={} if provider is None or provider.current is None else provider.current.isolation,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """Waits for the whole answer of one call."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    frame: wire.End | wire.Error | None = None
+
+    def deliver(self, body: bytes) -> bool:
+        return False
+
+    def close(self, frame: wire.End | wire.Error, *, drop: bool = False) -> None:
+        self.frame = frame
+        self.done.set()
+
+
+def _reply(end: wire.End) -> dict[str, Any]:
+    assembler = Assembler()
+    for event in decode_events(end.body):
+        assembler.feed(event)
+    text = "".join(part.text for part in assembler.parts() if isinstance(part, Text))
+    return {
+        "text": text,
+        "provider": end.provider,
+        "model": end.model,
+        "finish_reason": end.finish_reason,
+        "usage": end.usage,
+        "cost": end.cost,
+        "notices": end.notices,
+        "call_id": end.call_id,
+        "overhead_us": end.overhead_us,
+        "upstream_us": end.upstream_us,
+    }
+
+
+def _state(provider: Provider) -> tuple[str, str]:
+    return provider.core.state, provider.core.reason
+
+
+def _unix(monotonic: float) -> float:
+    return time.time() - (trio.current_time() - monotonic)
+
+
+def _agent_facts(agent: Agent) -> AgentFacts:
+    provider, model = agent.provider, agent.model
+    wanted = f"{provider}/{model}" if provider and model else provider or model
+    return AgentFacts(agent.name, model=wanted, role=agent.role, fallback=agent.fallback)

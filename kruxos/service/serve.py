@@ -1,0 +1,209 @@
+"""``kruxos serve``: opens everything, runs it, and closes it in reverse order."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import trio
+
+from kruxos import __version__
+from kruxos.config import models_file
+from kruxos.config.directory import DataDirectory
+from kruxos.config.lock import DirectoryLock
+from kruxos.config.model import ModelsConfig
+from kruxos.config.problems import SetupError
+from kruxos.cores.idempotency import KEEP_S
+from kruxos.launcher import linux
+from kruxos.ledger.ledger import Ledger
+from kruxos.operations import Context
+from kruxos.paths import agent_socket, control_socket
+from kruxos.service.calls import Calls
+from kruxos.service.control import ControlDoor
+from kruxos.service.doors import AgentDoor
+from kruxos.service.fleet import Fleet
+from kruxos.service.gateway import Gateway
+from kruxos.service.journal import LOG, close_log, open_log, tell_change
+from kruxos.service.launching import Launching
+from kruxos.service.setups import routing_facts
+from kruxos.service.timers import Timers
+from kruxos.transport import Peer, Transport
+from kruxos.transport.nng import NngTransport
+from kruxos.vault.vault import Vault
+
+WORKER_MODULE = "kruxos_workers.main"
+GRACE_S = 10.0
+"""How long calls under way may take once the gateway was asked to stop."""
+FAREWELL_S = 2.0
+REAP_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How to serve. ``echo``: the log goes to standard error too."""
+
+    echo: bool = True
+
+
+def serve(data: DataDirectory, options: ServeOptions) -> int:
+    """Runs the gateway until it is told to stop; its exit code. Raises ``SetupError`` where it cannot start."""
+    data.create()
+    with ExitStack() as closing:
+        closing.enter_context(DirectoryLock(data, "kruxos serve"))
+        open_log(data.logs / "gateway.log", echo=options.echo)
+        closing.callback(close_log)
+        _protect_process()
+        fresh = models_file.create_models(data.models)
+        vault = closing.enter_context(Vault.open(data))
+        ledger = closing.enter_context(Ledger.open(data, time.time()))
+        config, problem = _first_config(data)
+        _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
+        trio.run(_run, data, vault, ledger, config, problem)
+    return 0
+
+
+def _protect_process() -> None:
+    """The master key is in this process: no dumps. And room for descriptors: a session costs six."""
+    linux.forbid_dumps()
+    linux.become_subreaper()
+    linux.set_name("kruxos-gateway")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _first_config(data: DataDirectory) -> tuple[ModelsConfig, str]:
+    """The configuration to start with; a broken file does not keep the gateway from starting, it shows in status."""
+    try:
+        return models_file.load_models(data.models), ""
+    except SetupError as error:
+        LOG.error("models.yaml is not used: %s", error.message)
+        return ModelsConfig(), str(error)
+
+
+def _tell_start(data: DataDirectory, vault: Vault, *, fresh: bool, notice: str) -> None:
+    status = vault.status()
+    LOG.info("kruxos %s in %s", __version__, data.root)
+    if fresh:
+        LOG.info("made %s with an example of every provider", data.models)
+    if status.created:
+        LOG.info("made the vault; its key is kept in %s", status.key_kept_in)
+    if status.state == "locked":
+        LOG.warning("the vault is locked (%s): providers without keys serve, the others wait", status.reason)
+    if notice:
+        LOG.warning("%s", notice)
+
+
+async def _run(data: DataDirectory, vault: Vault, ledger: Ledger, config: ModelsConfig, problem: str) -> None:
+    log_fd = os.open(data.logs / "launcher.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
+    stopping = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            gateway = Gateway(data, vault, ledger, config, launching, nursery, config_problem=problem)
+            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change)
+            gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
+            _remember_keys(gateway)
+            nursery.start_soon(timers.run)
+            nursery.start_soon(launching.run)
+            nursery.start_soon(gateway.flush_ledger)
+            nursery.start_soon(_reap_strays, gateway)
+            _open_doors(gateway, NngTransport(nursery), nursery)
+            gateway.apply(config)
+            LOG.info("listening at %s", agent_socket(data.root))
+            _notify_ready()
+            nursery.start_soon(_on_signals, signals, stopping)
+            await stopping.wait()
+            await _drain(gateway)
+            nursery.cancel_scope.cancel()
+    os.close(log_fd)
+    LOG.info("stopped")
+
+
+def _remember_keys(gateway: Gateway) -> None:
+    """Keys of an earlier life: their calls may have been paid, and their answers are not known any more."""
+    now, unix = trio.current_time(), time.time()
+    gateway.ledger.keys.give_up_running()
+    gateway.ledger.keys.expire(unix - KEEP_S)
+    records = gateway.ledger.keys.since(unix - KEEP_S)
+    gateway.calls.keys.remember((each.agent, each.key, each.body_digest, now - (unix - each.at)) for each in records)
+
+
+def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -> None:
+    root = gateway.data.root
+    agents = str(gateway.data.run_agents)
+    open_session = partial(transport.open_session, agents)
+    gateway.door = AgentDoor(gateway.calls, gateway.identify, open_session, nursery)
+    door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
+    control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
+    context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
+    nursery.start_soon(gateway.door.serve, door)
+    nursery.start_soon(ControlDoor(control, context, nursery).serve)
+
+
+def _our_user(peer: Peer) -> bool:
+    return peer.uid == os.geteuid()
+
+
+def _operator(gateway: Gateway, peer: Peer) -> bool:
+    """The owner, but none of our own children: a captured worker is no operator. Runs on a foreign thread."""
+    providers = list(gateway.fleet.providers.values())
+    children = {each.pid for provider in providers for each in list(provider.processes.values())}
+    return _our_user(peer) and peer.pid not in children
+
+
+async def _on_signals(signals: AsyncIterator[int], stopping: trio.Event) -> None:
+    async for _ in signals:
+        if stopping.is_set():
+            LOG.warning("stopping now")
+            os._exit(130)
+        stopping.set()
+
+
+async def _drain(gateway: Gateway) -> None:
+    """New calls are refused from here on; those under way may finish within the grace."""
+    LOG.info("stopping: %d calls under way", gateway.calls.statistics().calls)
+    _notify("STOPPING=1")
+    gateway.door.draining = True
+    with trio.move_on_after(GRACE_S):
+        await gateway.calls.drain().wait()
+    with trio.move_on_after(FAREWELL_S):
+        await gateway.door.drain("the gateway is stopping").wait()
+
+
+async def _reap_strays(gateway: Gateway) -> None:
+    """Children that nobody waits for: workers whose launcher died before it told their pids."""
+    while linux.IS_LINUX:
+        await trio.sleep(REAP_EVERY_S)
+        with suppress(ChildProcessError):
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: ASYNC222 - does not block
+            if found is not None and found.si_pid not in _known_pids(gateway):
+                os.waitpid(found.si_pid, os.WNOHANG)  # noqa: ASYNC222 - does not block
+
+
+def _known_pids(gateway: Gateway) -> set[int | None]:
+    workers = {each.pid for provider in gateway.fleet.providers.values() for each in provider.processes.values()}
+    return workers | {gateway.launching.pid, gateway.launching.process_pid}
+
+
+def _notify_ready() -> None:
+    _notify(f"READY=1\nMAINPID={os.getpid()}")
+
+
+def _notify(text: str) -> None:
+    """Tells systemd, where it wants to be told."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address or sys.platform != "linux":
+        return
+    import socket  # noqa: PLC0415 - only under systemd
+
+    target = f"\0{address[1:]}" if address.startswith("@") else address
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.sendto(text.encode(), target)

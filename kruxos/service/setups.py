@@ -1,0 +1,55 @@
+"""From models.yaml to what others need: routing's facts, and what each worker is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kruxos import catalog
+from kruxos.config.addresses import parse_address
+from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider, destination
+from kruxos.cores.routing import ProviderFacts, RoutingFacts
+from kruxos.dialects.profiles import choose_profile, origin_of
+from kruxos.errors import ProviderMisconfiguredError
+from kruxos.service.fleet import Setup
+from kruxos.vault.vault import Vault, record_name
+
+
+def routing_facts(config: ModelsConfig) -> RoutingFacts:
+    """What routing knows of the configuration."""
+    chosen: dict[str, str | None] = {role: config.defaults.for_role(role) for role in ROLE_NAMES}
+    defaults = {role: name for role, name in chosen.items() if name is not None}
+    known = frozenset(name for model in catalog.models() for name in (model.id, *model.aliases))
+    return RoutingFacts({name: _facts(provider) for name, provider in config.providers.items()}, defaults, known)
+
+
+def _facts(provider: Provider) -> ProviderFacts:
+    profile = choose_profile(provider.type, provider.base_url, provider.profile)
+    models = [] if profile is None else [model for model in catalog.models() if model.profile == profile.name]
+    return ProviderFacts(
+        provider.name,
+        enabled=provider.enabled,
+        model=provider.model,
+        sells=frozenset(name for model in models for name in (model.id, *model.aliases)) or None,
+        aliases=provider.model_aliases,
+        local=parse_address(provider.base_url).is_loopback,
+        flat_rate=provider.auth == "oauth",
+    )
+
+
+def worker_setup(provider: Provider, vault: Vault) -> Setup:
+    """What the provider's worker is told. Raises ``KruxosError`` where it cannot be started as things are."""
+    settings = provider.to_settings()
+    profile = choose_profile(provider.type, provider.base_url, provider.profile)
+    if profile is None:
+        raise ProviderMisconfiguredError(f"{provider.name}: there is no profile for type {provider.type}")
+    settings |= {"profile": profile.name, "origin": origin_of(profile, provider.base_url)}
+    return Setup(settings, _secret(provider, vault))
+
+
+def _secret(provider: Provider, vault: Vault) -> bytes:
+    if provider.auth == "none":
+        return b""
+    secret = vault.get(record_name(provider.name), destination(provider))
+    value: dict[str, Any] = {"api_key": secret.reveal()}
+    return json.dumps(value).encode()
