@@ -83,7 +83,7 @@ class Renewals:
     closed: bool = False
     _waiting: dict[int, int] = field(default_factory=dict[int, int])
 
-    def step(self, event: Event, now: float = 0.0) -> list[Command]:  # noqa: ARG002 - the form of all cores
+    def step(self, event: Event, now: float = 0.0) -> list[Command]:
         """Takes one event, gives what has to be done."""
         match event:
             case Promoted():

@@ -23,10 +23,11 @@ from kruxos import wire
 from kruxos.cores import supervision
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
-from kruxos.errors import BY_CODE, KruxosError
+from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError
 from kruxos.link import Link
 from kruxos.service.journal import tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
+from kruxos.service.renewing import LoginStore, Renewing
 from kruxos.service.timers import Timer, Timers
 
 EXIT_WITHIN_S = 2.0
@@ -74,6 +75,7 @@ class Provider:
 
     name: str
     core: Supervision
+    renewing: Renewing
     enabled: bool = False
     processes: dict[int, Process] = field(default_factory=dict[int, Process])
     current: Process | None = None
@@ -95,9 +97,10 @@ class Fleet:
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
         tell: Callable[[str, supervision.Announce], None],
+        logins: LoginStore,
     ) -> None:
         self._launching, self._timers, self._nursery = launching, timers, nursery
-        self._setup_of, self._log_of, self._tell = setup_of, log_of, tell
+        self._setup_of, self._log_of, self._tell, self._logins = setup_of, log_of, tell, logins
         self._dispatches = 0
         self.providers: dict[str, Provider] = {}
 
@@ -114,7 +117,7 @@ class Fleet:
         for name, wanted in enabled.items():
             provider = self.providers.get(name)
             if provider is None:
-                provider = self.providers[name] = Provider(name, Supervision(random.random))
+                provider = self.providers[name] = self._new_provider(name)
             was_enabled, provider.enabled = provider.enabled, wanted
             if not wanted:
                 if provider.core.state != "stopped":
@@ -123,6 +126,14 @@ class Fleet:
                 self.apply(name, supervision.Start())
             elif name in changed and provider.core.state != "stopped":
                 self.apply(name, supervision.Restart(reason="settings changed"))
+
+    def _new_provider(self, name: str) -> Provider:
+        def login_ended(number: int) -> None:
+            self._step(provider, supervision.Unfit(number, NeedsLoginError.code))
+
+        renewing = Renewing(name, self._logins, self._nursery, login_ended)
+        provider = Provider(name, Supervision(random.random), renewing)
+        return provider
 
     # Calls
 
@@ -194,6 +205,12 @@ class Fleet:
         retry_at = None if core.start_at is None else time.time() + max(0.0, core.start_at - trio.current_time())
         return Outlook(core.state, code, core.reason or core.state, retry_at)
 
+    async def close_renewals(self) -> None:
+        """Lets no login be renewed any more, and waits for those that are being renewed: half of it would be lost."""
+        async with trio.open_nursery() as nursery:
+            for provider in self.providers.values():
+                nursery.start_soon(provider.renewing.close)
+
     # Supervision
 
     def apply(self, name: str, event: supervision.Event) -> None:
@@ -240,6 +257,7 @@ class Fleet:
 
     def _promote(self, provider: Provider, process: Process) -> None:
         provider.current = process
+        provider.renewing.promoted(process.number)
         waiting, provider.waiting = provider.waiting, {}
         for number, (frame, sink) in waiting.items():
             self._send_open(process, number, frame, sink)
@@ -326,6 +344,7 @@ class Fleet:
         if provider.current is process:
             provider.current = None
         self._step(provider, supervision.Exited(process.number, code, reason))
+        provider.renewing.gone(process.number)
         told = reason or supervision.describe_exit(code)
         in_flight, process.in_flight = process.in_flight, {}
         for sink in in_flight.values():
@@ -361,6 +380,8 @@ class Fleet:
             case wire.Ready():
                 process.isolation = frame.isolation
                 self._step(provider, supervision.BecameReady(process.number))
+            case wire.Renew() | wire.Renewed():
+                provider.renewing.on_frame(process.number, frame, process.link.send)
             case wire.Drained():
                 self._step(provider, supervision.Drained(process.number))
             case _:

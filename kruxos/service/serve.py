@@ -42,6 +42,8 @@ from kruxos.vault.vault import Vault
 WORKER_MODULE = "kruxos_workers.main"
 GRACE_S = 10.0
 """How long calls under way may take once the gateway was asked to stop."""
+RENEWAL_GRACE_S = 5.0
+"""How long a login that is just being renewed may take to be stored: a new token that is lost ends the login."""
 FAREWELL_S = 2.0
 REAP_EVERY_S = 1.0
 
@@ -109,7 +111,7 @@ async def _run(data: DataDirectory, vault: Vault, ledger: Ledger, config: Models
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             gateway = Gateway(data, vault, ledger, config, launching, nursery, config_problem=problem)
-            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change)
+            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change, gateway)
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
@@ -176,6 +178,8 @@ async def _drain(gateway: Gateway) -> None:
     gateway.door.draining = True
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
+    with trio.move_on_after(RENEWAL_GRACE_S):
+        await gateway.fleet.close_renewals()
     with trio.move_on_after(FAREWELL_S):
         await gateway.door.drain("the gateway is stopping").wait()
 

@@ -8,9 +8,11 @@ from typing import Any
 from kruxos import catalog
 from kruxos.config.addresses import parse_address
 from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider, destination
+from kruxos.config.secret import Secret
 from kruxos.cores.routing import ProviderFacts, RoutingFacts
 from kruxos.dialects.profiles import choose_profile, origin_of
-from kruxos.errors import ProviderMisconfiguredError
+from kruxos.errors import BadRequestError, NeedsLoginError, NoCredentialsError, ProviderMisconfiguredError
+from kruxos.login import read_login
 from kruxos.service.fleet import Setup
 from kruxos.vault.vault import Vault, record_name
 
@@ -50,6 +52,25 @@ def worker_setup(provider: Provider, vault: Vault) -> Setup:
 def _secret(provider: Provider, vault: Vault) -> bytes:
     if provider.auth == "none":
         return b""
+    if provider.auth == "oauth":
+        return login_of(provider, vault).reveal_bytes()
     secret = vault.get(record_name(provider.name), destination(provider))
     value: dict[str, Any] = {"api_key": secret.reveal()}
     return json.dumps(value).encode()
+
+
+def login_of(provider: Provider, vault: Vault) -> Secret:
+    """The provider's login as it is stored. Raises ``NeedsLoginError`` where there is none or it has ended.
+
+    Raises ``KruxosError`` for whatever else keeps it in the vault.
+    """
+    try:
+        secret = vault.get(record_name(provider.name), destination(provider))
+        ended = read_login(secret.reveal_bytes()).ended
+    except (NoCredentialsError, BadRequestError):
+        ended = "not signed in"
+    else:
+        if not ended:
+            return secret
+    message = f"{provider.name} needs a login ({ended}): `kruxos model login {provider.name}`"
+    raise NeedsLoginError(message, provider=provider.name)
