@@ -13,6 +13,7 @@ When the link ends, the worker ends: nobody is left to work for.
 from __future__ import annotations
 
 import os
+import random
 import socket
 import time
 from dataclasses import dataclass, field
@@ -23,9 +24,13 @@ from kruxos import __version__, catalog, wire
 from kruxos.cores.supervision import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
 from kruxos.link import Link
+from kruxos.login import Login
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.http import ClientLimits, ProviderClient, system_roots
 from kruxos_workers.limits import Limits
+from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
+from kruxos_workers.oauth.keeper import Keeper
+from kruxos_workers.oauth.life import Life
 from kruxos_workers.settings import read_settings
 
 BEAT_EVERY_S = 1.0
@@ -50,8 +55,10 @@ async def _run(end: socket.socket) -> None:
     if configured is None:
         return
     frame, more = configured
+    worker = _make_worker(frame, link)
     async with trio.open_nursery() as nursery:
-        desk = Desk(link, _make_worker(frame, link), nursery)
+        desk = Desk(link, worker, nursery)
+        desk.keeper = _make_keeper(worker, link, desk, nursery)
         nursery.start_soon(link.run_writer)
         nursery.start_soon(_beat, link, desk)
         link.send(wire.Ready())
@@ -95,6 +102,24 @@ def _make_worker(frame: wire.Configure, link: Link) -> Worker:
     return Worker(settings, client, limits, link, changed)
 
 
+def _make_keeper(worker: Worker, link: Link, desk: Desk, nursery: trio.Nursery) -> Keeper | None:
+    """Who keeps the worker's login fresh, where it has one."""
+    settings = worker.settings
+    if settings.login is None:
+        return None
+
+    def use(login: Login) -> None:
+        worker.client.replace_auth(settings.signed_in(login).auth())
+
+    client = ProviderClient(settings.oauth_issuer, headers={"originator": ORIGINATOR})
+    issuer = Issuer(client, settings.oauth_client_id)
+    life = Life(settings.login, random.random)
+    keeper = Keeper(settings.provider, life, issuer, link.send, use, nursery, desk.maybe_drained)
+    worker.login = keeper
+    nursery.start_soon(keeper.run)
+    return keeper
+
+
 @dataclass(slots=True)
 class Desk:
     """The table of attempts under way, and what the supervisor's frames mean for them."""
@@ -102,6 +127,7 @@ class Desk:
     link: Link
     worker: Worker
     nursery: trio.Nursery
+    keeper: Keeper | None = None
     exchanges: dict[int, Exchange] = field(default_factory=dict[int, Exchange])
     draining: bool = False
     leaving: bool = False
@@ -130,7 +156,11 @@ class Desk:
                 self.exchanges[frame.id].resume()
             case wire.Drain():
                 self.draining = True
-                self._maybe_drained()
+                if self.keeper is not None:
+                    self.keeper.drain()
+                self.maybe_drained()
+            case wire.Renewal() | wire.Stored() if self.keeper is not None:
+                self.keeper.on_frame(frame)
             case wire.Bye():
                 self.leaving = True
             case wire.Ping():
@@ -143,10 +173,12 @@ class Desk:
             await exchange.run()
         finally:
             del self.exchanges[exchange.frame.id]
-        self._maybe_drained()
+        self.maybe_drained()
 
-    def _maybe_drained(self) -> None:
-        if self.draining and not self.exchanges:
+    def maybe_drained(self) -> None:
+        """Tells the supervisor when nothing is left that this worker's end would lose."""
+        renewing = self.keeper is not None and self.keeper.busy
+        if self.draining and not self.exchanges and not renewing:
             self.link.send(wire.Drained())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kruxos.dialects import registry
@@ -11,6 +11,7 @@ from kruxos.dialects.base import Dialect
 from kruxos.dialects.profiles import Profile
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos.fields import Fields
+from kruxos.login import Login, read_login
 
 CONNECT_S = 10.0
 FIRST_EVENT_S = 120.0
@@ -30,7 +31,11 @@ class TimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key, or empty."""
+    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
+
+    ``account_id`` names the account that a login is for. ``login`` is there where one signs in with an account:
+    ``oauth_issuer`` renews it, for ``oauth_client_id``.
+    """
 
     provider: str
     profile: Profile
@@ -41,14 +46,23 @@ class Settings:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
     secret: str = field(default="", repr=False)
+    account_id: str = ""
+    login: Login | None = None
+    oauth_issuer: str = ""
+    oauth_client_id: str = ""
 
     def auth(self) -> dict[str, str]:
-        """The header that proves who pays, as this provider wants it; empty where there is no key."""
+        """The headers that prove who pays, as this provider wants them; empty where there is no key."""
         if not self.secret:
             return {}
-        if self.profile.auth == "bearer":
-            return {"authorization": f"Bearer {self.secret}"}
-        return {self.profile.auth: self.secret}
+        if self.profile.auth != "bearer":
+            return {self.profile.auth: self.secret}
+        account = {"chatgpt-account-id": self.account_id} if self.account_id else {}
+        return {"authorization": f"Bearer {self.secret}", **account}
+
+    def signed_in(self, login: Login) -> Settings:
+        """The same with another login."""
+        return replace(self, login=login, secret=login.access_token, account_id=login.account_id)
 
 
 def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Settings:
@@ -60,7 +74,8 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         raise ProviderMisconfiguredError(f"{provider}: there is no profile {name}")
     dialect = registry.DIALECTS.get(fields.maybe_text("dialect") or "") or registry.DIALECTS[profile.dialect]
     headers = fields.object("headers")
-    return Settings(
+    is_login = fields.maybe_text("auth") == "oauth"
+    read = Settings(
         provider=provider,
         profile=profile,
         dialect=dialect,
@@ -69,8 +84,11 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         model=fields.maybe_text("model"),
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
-        secret=json.loads(secret)["api_key"] if secret else "",
+        secret="" if is_login or not secret else Fields(json.loads(secret), "secret").text("api_key"),
+        oauth_issuer=fields.maybe_text("oauth_issuer") or "",
+        oauth_client_id=fields.maybe_text("oauth_client_id") or "",
     )
+    return read.signed_in(read_login(secret)) if is_login else read
 
 
 def _time_limits(fields: Fields) -> TimeLimits:

@@ -29,8 +29,9 @@ def read_claims(token: str) -> dict[str, Any]:
 def expires_at(token: str) -> float | None:
     """When the token ends, in Unix seconds; None where it does not say."""
     value = read_claims(token).get("exp")
-    is_time = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e11
-    return float(value) if is_time else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if 0 < value < 1e11 else None
 
 
 def account_id(id_token: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kruxos import __version__
 from kruxos.errors import KruxosError
 from kruxos.login import Login
 from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit
 
 from .protocol import Ask, Later, Over, ask_refresh, ask_revoke, read_refresh, reason_of
 
+ORIGINATOR = f"kruxos/{__version__}"
+"""As whom we ask, in a header; the same as our User-Agent. We never take another client's name."""
 ANSWER_WITHIN_S = 30.0
 ANSWER_BYTES_MAX = 256 * 1024
 

@@ -39,7 +39,7 @@ class Keeper:
     """
 
     provider: str
-    life: Life
+    core: Life
     issuer: Refreshes
     send: Callable[[wire.Frame], None]
     use: Callable[[Login], None]
@@ -53,7 +53,7 @@ class Keeper:
         """Renews the login in time, for ever."""
         while True:
             self._step(life.Tick())
-            with trio.move_on_after(min(TICK_S, max(0.0, self.life.next_wake() - self.clock()))):
+            with trio.move_on_after(min(TICK_S, max(0.0, self.core.next_wake() - self.clock()))):
                 await self._news.wait()
 
     def on_frame(self, frame: wire.Renewal | wire.Stored) -> None:
@@ -75,7 +75,7 @@ class Keeper:
     @property
     def busy(self) -> bool:
         """Whether something is under way that must end well before the worker may go."""
-        return self.life.busy
+        return self.core.busy
 
     async def token(self) -> str:
         """The access token that requests are signed with, renewed first if it has to be.
@@ -83,43 +83,43 @@ class Keeper:
         Raises ``NeedsLoginError``, and ``KruxosError`` where it can't be renewed just now.
         """
         with trio.move_on_after(WAIT_S):
-            while not self.life.usable(self.clock()):
+            while not self.core.usable(self.clock()):
                 self._step(life.Tick())
                 self._raise_problem()
                 await self._news.wait()
-            return self.life.login.access_token
+            return self.core.login.access_token
         raise ProviderUnreachableError(f"the login of {self.provider} was not renewed within {WAIT_S:g} s")
 
     async def renewed(self, rejected: str) -> bool:
         """The provider has refused this access token: whether there is another one by now. Raises as ``token``."""
         self._step(life.Rejected(rejected))
         with trio.move_on_after(WAIT_S):
-            while self.life.login.access_token == rejected and self.life.busy:
+            while self.core.login.access_token == rejected and self.core.busy:
                 await self._news.wait()
-        if self.life.state == "refused":
+        if self.core.state == "refused":
             raise self._needs_login()
-        return self.life.login.access_token != rejected
+        return self.core.login.access_token != rejected
 
     def _raise_problem(self) -> None:
-        if self.life.state == "refused":
+        if self.core.state == "refused":
             raise self._needs_login()
-        waits = self.life.retry_at > self.clock()
-        if waits or (self.life.draining and not self.life.busy):
-            code = self.life.problem
+        waits = self.core.retry_at > self.clock()
+        if waits or (self.core.draining and not self.core.busy):
+            code = self.core.problem
             kind = BY_CODE.get(code, ProviderUnreachableError)
-            raise kind(f"the login of {self.provider} could not be renewed ({code})", retry_at=self.life.retry_at)
+            raise kind(f"the login of {self.provider} could not be renewed ({code})", retry_at=self.core.retry_at)
 
     def _needs_login(self) -> KruxosError:
         return NeedsLoginError(f"the login of {self.provider} has ended: `kruxos model login {self.provider}`")
 
     def _step(self, event: life.Event) -> None:
-        was_busy = self.life.busy
-        before = self.life.state
-        for command in self.life.step(event, self.clock()):
+        was_busy = self.core.busy
+        before = self.core.state
+        for command in self.core.step(event, self.clock()):
             self._do(command)
-        if self.life.state != before or not isinstance(event, life.Tick):
+        if self.core.state != before or not isinstance(event, life.Tick):
             self._tell_news()
-        if was_busy and not self.life.busy:
+        if was_busy and not self.core.busy:
             self.settled()
 
     def _tell_news(self) -> None:
