@@ -11,6 +11,7 @@ from kruxos.dialects.base import Dialect
 from kruxos.dialects.profiles import Profile
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos.fields import Fields
+from kruxos_workers.limits import Configured
 
 CONNECT_S = 10.0
 FIRST_EVENT_S = 120.0
@@ -40,6 +41,7 @@ class Settings:
     model: str | None
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
+    limits: Configured = field(default_factory=Configured)
     secret: str = field(default="", repr=False)
 
     def auth(self) -> dict[str, str]:
@@ -69,7 +71,16 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         model=fields.maybe_text("model"),
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
+        limits=_limits(Fields(fields.object("limits"), "limits")),
         secret=json.loads(secret)["api_key"] if secret else "",
+    )
+
+
+def _limits(fields: Fields) -> Configured:
+    return Configured(
+        requests_per_minute=fields.maybe_integer("requests_per_minute", low=1),
+        tokens_per_minute=fields.maybe_integer("tokens_per_minute", low=1),
+        concurrency=fields.maybe_integer("concurrency", low=1),
     )
 
 
