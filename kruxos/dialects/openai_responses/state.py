@@ -3,6 +3,7 @@
 ``reasoning_item``: of a thinking part or alone. ``item`` and ``compaction_item``: alone, or ``item`` before a call that
 is more than a function's. These three are whole items as the provider made them. ``message_item``: of a text part, what
 its message says beside the text. ``content_item``: a part of a message that only the provider can read.
+``summary_part``: without data, of a thinking part that is a further piece of the reasoning before it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ COMPACTION = "compaction_item"
 MESSAGE = "message_item"
 CONTENT = "content_item"
 ITEM = "item"
+SUMMARY = "summary_part"
 
 ALONE = (REASONING, COMPACTION, ITEM)
 """The kinds that are items of their own."""
