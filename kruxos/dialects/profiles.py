@@ -22,11 +22,12 @@ _REFUSED_BY_CODEX = frozenset(
 class Profile:
     """One provider's or server's ways.
 
-    ``auth`` is ``x-api-key`` or ``bearer``. ``headers`` go with every request. ``sampling`` names the wishes of a
-    request that it takes (``stop`` among them); temperatures are clamped to the range. ``catalogue`` names the profile
-    whose models it sells, where it is not its own. The fields after that are the Chat Completions dialect's. They name
-    its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of tool calls are spelled, ``reasoning`` how
-    thinking goes back, ``error_codes`` a table of numeric codes.
+    ``dialect`` is the usual one; a provider's settings may name another. ``auth`` is ``x-api-key`` or ``bearer``.
+    ``headers`` go with every request. ``sampling`` names the wishes of a request that it takes (``stop`` among them);
+    temperatures are clamped to the range. ``catalogue`` names the profile whose models it sells, where it is not its
+    own. The fields after that are the Chat Completions dialect's. They name its functions: ``thinking`` how an effort
+    is said, ``tool_ids`` how ids of tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a
+    table of numeric codes.
 
     The last ones are the Responses dialect's. ``always_streams``: it knows no other answer. ``item_ids``: items go back
     with their ids. ``reasoning_items`` names how reasoning goes back. ``system_role`` is that of instructions within
@@ -84,7 +85,7 @@ ANTHROPIC = Profile(
 )
 OPENAI = Profile(
     "openai",
-    "openai-chat",
+    "openai-responses",
     "https://api.openai.com/v1",
     thinking="openai",
     sampling=_OPENAI,
@@ -179,15 +180,15 @@ OPENROUTER = Profile(
 )
 
 PROFILES = {
-    row.name: row
-    for row in (ANTHROPIC, OPENAI, OPENAI_CODEX, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER)
+    row.name: row for row in (ANTHROPIC, OPENAI, OPENAI_CODEX, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER)
 }
 
 
 def choose_profile(kind: str, base_url: str, name: str | None = None) -> Profile | None:
     """The profile of a provider of type ``kind``: the named one, the type's own, or that of the address.
 
-    An unknown host of type ``openai`` is ``generic``. None where there is no such profile.
+    An unknown host of type ``openai`` is ``generic``; a profile with a login has its own type. None where there is no
+    such profile.
     """
     if name is not None:
         return PROFILES.get(name)
@@ -195,7 +196,8 @@ def choose_profile(kind: str, base_url: str, name: str | None = None) -> Profile
         return PROFILES.get(kind)
     host = urlsplit(base_url).hostname
     for row in PROFILES.values():
-        if row.dialect == "openai-chat" and row.base_url and urlsplit(row.base_url).hostname == host:
+        speaks_openai = row.dialect in ("openai-chat", "openai-responses") and not row.login
+        if speaks_openai and row.base_url and urlsplit(row.base_url).hostname == host:
             return row
     return GENERIC
 

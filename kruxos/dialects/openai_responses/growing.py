@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from kruxos.dialects.text import Joiner, as_text, scrub, whole
+from kruxos.dialects.text import Joiner, as_text, scrub
 from kruxos.messages import compact_json
 
 
@@ -64,4 +64,4 @@ class Item:
 
 def text_of(value: Any) -> str:
     """A whole text; arguments that a server gives as an object become JSON."""
-    return compact_json(scrub(value)) if isinstance(value, (dict, list)) else whole(value) if isinstance(value, str) else ""
+    return compact_json(scrub(value)) if isinstance(value, (dict, list)) else as_text(value)

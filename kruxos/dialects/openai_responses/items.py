@@ -103,25 +103,24 @@ class Items:
         if part.state is not None and part.state.kind == MESSAGE and self._draft.is_own(part.state):
             beside = fields_of(part.state)
         phase = {"phase": beside["phase"]} if "phase" in beside else {}
-        if self._answer is None or self._answer is not self.items[-1] or self._answer.get("phase") != phase.get("phase"):
+        answer = self._answer
+        if answer is None or answer is not self.items[-1] or answer.get("phase") != phase.get("phase"):
             named = {"id": f"msg_{len(self.items)}", "status": "completed"} if self._profile.item_ids else {}
-            self._answer = {"type": "message", **named, "role": "assistant", "content": [], **phase}
-            self.items.append(self._answer)
+            answer = self._answer = {"type": "message", **named, "role": "assistant", "content": [], **phase}
+            self.items.append(answer)
         annotations = beside.get("annotations", [])
-        self._answer["content"].append({"type": "output_text", "text": part.text, "annotations": annotations})
+        answer["content"].append({"type": "output_text", "text": part.text, "annotations": annotations})
 
     def _call(self, part: ToolCall) -> None:
         call_id = short_id(part.id)
         if part.state is not None and part.state.kind == ITEM and self._draft.is_own(part.state):
             item = fields_of(part.state)
-            if item.get("type") == _CUSTOM:
-                self._custom_calls.add(call_id)
+            if item.get("type") in _OF_THE_MODEL:
+                self._custom_calls |= {call_id} if item["type"] == _CUSTOM else set()
                 self.items.append(self._without_id(item))
                 return
         name = self._draft.names.sent(part.name)
-        self.items.append(
-            {"type": "function_call", "call_id": call_id, "name": name, "arguments": part.arguments_json}
-        )
+        self.items.append({"type": "function_call", "call_id": call_id, "name": name, "arguments": part.arguments_json})
 
     def _result(self, part: ToolResult, path: str) -> None:
         call_id = short_id(part.id)

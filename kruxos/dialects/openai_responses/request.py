@@ -45,6 +45,10 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     return EncodedRequest(http, draft.notices, draft.names.changed)
 
 
+def _effort(draft: Draft) -> str | None:
+    return EFFORTS.get(draft.target.profile.thinking, omitted_effort)(draft)
+
+
 def _body(draft: Draft) -> dict[str, Any]:
     request, target = draft.request, draft.target
     items = Items(draft)
@@ -56,7 +60,7 @@ def _body(draft: Draft) -> dict[str, Any]:
     if request.tools:
         body["tools"] = [_tool(draft, index) for index in range(len(request.tools))]
         body |= _tool_choice(draft)
-    effort = EFFORTS[target.profile.thinking](draft)
+    effort = _effort(draft)
     is_thinking = thinks(draft, effort)
     body |= _reasoning(draft, effort, is_thinking=is_thinking)
     wish = draft.output_format()
@@ -141,7 +145,8 @@ def _sampling(draft: Draft, *, is_thinking: bool) -> dict[str, Any]:
 def _stream_fields(target: Target) -> dict[str, Any]:
     if not target.stream:
         return {}
-    return {"stream": True} | ({"stream_options": {"include_obfuscation": False}} if target.profile.pads_streams else {})
+    options = {"stream_options": {"include_obfuscation": False}} if target.profile.pads_streams else {}
+    return {"stream": True, **options}
 
 
 def _encode_native(request: Request, native: Native, target: Target) -> EncodedRequest:
@@ -153,7 +158,7 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
         changed["stream"] = target.stream
     if not target.stream:
         changed.pop("stream_options", None)
-    effort = EFFORTS[target.profile.thinking](draft)
+    effort = _effort(draft)
     if effort is not None:
         given = fields.get("reasoning")
         changed["reasoning"] = (cast("dict[str, Any]", given) if isinstance(given, dict) else {}) | {"effort": effort}
