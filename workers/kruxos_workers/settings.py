@@ -30,7 +30,10 @@ class TimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key, or empty."""
+    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
+
+    ``account_id`` names the account that a login is for.
+    """
 
     provider: str
     profile: Profile
@@ -41,14 +44,16 @@ class Settings:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
     secret: str = field(default="", repr=False)
+    account_id: str = ""
 
     def auth(self) -> dict[str, str]:
-        """The header that proves who pays, as this provider wants it; empty where there is no key."""
+        """The headers that prove who pays, as this provider wants them; empty where there is no key."""
         if not self.secret:
             return {}
-        if self.profile.auth == "bearer":
-            return {"authorization": f"Bearer {self.secret}"}
-        return {self.profile.auth: self.secret}
+        if self.profile.auth != "bearer":
+            return {self.profile.auth: self.secret}
+        account = {"chatgpt-account-id": self.account_id} if self.account_id else {}
+        return {"authorization": f"Bearer {self.secret}", **account}
 
 
 def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Settings:
@@ -58,19 +63,27 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
     profile = registry.PROFILES.get(name)
     if profile is None:
         raise ProviderMisconfiguredError(f"{provider}: there is no profile {name}")
-    dialect = registry.DIALECTS.get(fields.maybe_text("dialect") or "") or registry.DIALECTS[profile.dialect]
     headers = fields.object("headers")
+    credentials = Fields(json.loads(secret) if secret else {}, "secret")
     return Settings(
         provider=provider,
         profile=profile,
-        dialect=dialect,
+        dialect=_dialect(provider, fields.maybe_text("dialect") or profile.dialect),
         origin=fields.text("origin"),
         base_url=fields.text("base_url"),
         model=fields.maybe_text("model"),
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
-        secret=json.loads(secret)["api_key"] if secret else "",
+        secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
+        account_id=credentials.maybe_text("account_id") or "",
     )
+
+
+def _dialect(provider: str, name: str) -> Dialect:
+    dialect = registry.DIALECTS.get(name)
+    if dialect is None:
+        raise ProviderMisconfiguredError(f"{provider}: this version does not speak {name}")
+    return dialect
 
 
 def _time_limits(fields: Fields) -> TimeLimits:

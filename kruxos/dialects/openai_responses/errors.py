@@ -6,6 +6,7 @@ opens again (Codex: its error bodies and rate-limit headers).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ CODES: dict[str, Kind] = {
     }.items()
     for code in codes.split()
 }
+_NOT_SOLD = re.compile(r"\bmodel (?:is|are) not (?:supported|available) (?:when|with|in|for)\b")
 _WINDOWS = ("primary", "secondary")
 _FULL_PERCENT = 100.0
 
@@ -59,6 +61,8 @@ def _error_of(
     kind = verdicts.kind_of(failure, CODES)
     if kind is errors.InvalidCredentialsError and target.profile.login:
         kind = errors.NeedsLoginError
+    elif kind is errors.BadRequestError and _NOT_SOLD.search(failure.said()):
+        kind = errors.ModelNotFoundError
     error = verdicts.error_of(kind, failure, target, headers=headers, sent=sent, billed_maybe=billed_maybe)
     if kind is errors.QuotaExhaustedError:
         opens_at = _told(failure, target.now) or _window_opens(headers, target.now)
