@@ -64,7 +64,7 @@ def _fitting(draft: Draft, effort: str) -> str:
     used = max(fitting or ways.efforts[:1], key=SCALE.index)
     if used != effort:
         why = f"max_output_tokens leaves room for {room} tokens of thinking"
-        draft.notices.append(clamped(effort, used, draft.target.model, why))
+        draft.notices.append(clamped(draft.request.thinking_effort or effort, used, draft.target.model, why))
     return used
 
 
