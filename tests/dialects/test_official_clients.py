@@ -116,11 +116,8 @@ def check_completion(completion: Any) -> None:
 
 def test_openais_client_reads_our_stream_of_responses(clients: Callable[[Any, Any], Any]) -> None:
     client = clients(openai, answer(OPENAI_RESPONSES, stream=True))
-    pieces: list[str] = []
     with client.responses.stream(model="asked-for", input="hi") as stream:
-        for event in stream:
-            if event.type == "response.output_text.delta":
-                pieces.append(event.delta)
+        pieces = [event.delta for event in stream if event.type == "response.output_text.delta"]
         check_response(stream.get_final_response())
     assert pieces == ["Hel", "lo"]
 
