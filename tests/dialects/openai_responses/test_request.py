@@ -382,7 +382,7 @@ def test_a_native_request_to_codex_is_made_what_it_takes_and_that_is_told() -> N
 
 def test_items_of_a_native_request_go_to_codex_without_ids_and_its_lite_form_needs_no_instructions() -> None:
     given = {"model": "m", "input": [{"type": "reasoning", "id": "rs_1", "summary": []}, "odd"]}
-    body, encoded = encode(native(given, **{"x-openai-internal-codex-responses-lite": "true"}), CODEX)
+    body, encoded = encode(native(given, None, **{"x-openai-internal-codex-responses-lite": "true"}), CODEX)
     assert body["input"] == [{"type": "reasoning", "summary": []}, "odd"]
     assert "instructions" not in body
     assert encoded.http.headers["x-openai-internal-codex-responses-lite"] == "true"
