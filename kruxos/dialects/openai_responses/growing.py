@@ -57,6 +57,11 @@ class Item:
         """The type that it says to be."""
         return as_text(self.fields.get("type"))
 
+    def forget(self) -> None:
+        """Lets go of all but what tells it from others."""
+        self.fields = {name: self.fields[name] for name in ("type", "id") if name in self.fields}
+        self.texts.clear()
+
     def growing(self, key: tuple[str, int]) -> Growing:
         """The text of this kind and number."""
         return self.texts.setdefault(key, Growing())

@@ -18,6 +18,7 @@ from kruxos.errors import UnsupportedError
 from kruxos.messages import Native, Request
 
 from .items import Items
+from .state import is_sealed
 
 PATH = "/responses"
 OUTPUT_TOKENS_MIN = 16
@@ -172,7 +173,7 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     """The agent's own request: only model, stream and effort are set, and what a server demands that keeps nothing."""
     fields = native_fields(native)
     draft = Draft.of(Request(messages=[], thinking_effort=request.thinking_effort), target)
-    changed = fields | {"model": target.model}
+    changed = _without_sealed(draft, fields) | {"model": target.model}
     if bool(fields.get("stream")) != target.stream:
         changed["stream"] = target.stream
     if not target.stream:
@@ -186,6 +187,17 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     headers = {name: native.headers[name] for name in PASSED_HEADERS if name in native.headers}
     data = native_bytes(native, fields, changed)
     return EncodedRequest(HttpRequest("POST", PATH, request_headers(target) | headers, data), draft.notices)
+
+
+def _without_sealed(draft: Draft, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields without the state of other providers, which our doors seal in reasoning items."""
+    given = fields.get("input")
+    items = cast("list[Any]", given) if isinstance(given, list) else []
+    kept = [item for item in items if not is_sealed(item)]
+    if len(kept) == len(items):
+        return fields
+    draft.tell("state_dropped", f"{len(items) - len(kept)} parts hold state that another provider made; not sent")
+    return fields | {"input": kept}
 
 
 def _stateless(draft: Draft, fields: dict[str, Any], *, is_lite: bool) -> dict[str, Any]:

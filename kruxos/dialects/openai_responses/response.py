@@ -15,6 +15,7 @@ gave. The items' own events count, the final one only for what they left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, Ending, Target
@@ -160,6 +161,7 @@ class ResponsesDecoder(AnswerDecoder):
             data = json_bytes(item.fields)
             self._hold(len(data))
             self._state(item.index, self._model, kind_of_item(item.type), data)
+        item.forget()
 
     # Texts
 
@@ -245,7 +247,7 @@ class ResponsesDecoder(AnswerDecoder):
         """Whether an item is for the agent to run; one of a free-form tool is where the request has that tool."""
         if item.is_call is None:
             is_custom = item.type == "custom_tool_call"
-            item.is_call = item.fields.get("name") in self._custom() if is_custom else item.type in _CALLS
+            item.is_call = as_text(item.fields.get("name")) in self._custom() if is_custom else item.type in _CALLS
         return item.is_call
 
     def _custom(self) -> set[Any]:
@@ -315,12 +317,13 @@ class ResponsesDecoder(AnswerDecoder):
 
     def _rest(self, output: list[Any]) -> None:
         """What the final event says of items that were not told or not done."""
-        told = {as_text(item.fields.get("id")) for item in self._items.values()} - {""}
+        told_ids = {as_text(item.fields.get("id")) for item in self._items.values()} - {""}
+        told = Counter(item.type for item in self._items.values())
+        told.subtract(as_text(_map(fields).get("type")) for fields in output)
         for position, fields in enumerate(output):
-            known = self._items.get(position)
-            if known is None and as_text(_map(fields).get("id")) in told:
-                continue
-            if known is None or not known.is_done:
+            known, kind = self._items.get(position), as_text(_map(fields).get("type"))
+            is_new = known is None and as_text(_map(fields).get("id")) not in told_ids and told[kind] < 0
+            if is_new or (known is not None and not known.is_done):
                 self._item_done({"output_index": position, "item": fields})
         for item in self._items.values():
             self._close(item)

@@ -52,6 +52,12 @@ def sealed(state: ProviderState) -> str:
     return f"{_SEAL}{head}.{base64.urlsafe_b64encode(state.data).decode()}"
 
 
+def is_sealed(item: Any) -> bool:
+    """Whether an item of a request holds another provider's state."""
+    word: Any = cast("dict[str, Any]", item).get(ENCRYPTED) if isinstance(item, dict) else None
+    return isinstance(word, str) and word.startswith(_SEAL)
+
+
 def unsealed(word: str) -> ProviderState | None:
     """The state in a sealed word; None in any other."""
     if not word.startswith(_SEAL):

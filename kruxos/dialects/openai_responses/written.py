@@ -51,7 +51,8 @@ class WrittenItems:
         self._call_id = call_id
         found = [cast("dict[str, Any]", value) for value in extra.values() if isinstance(value, dict)]
         self._custom = {str(tool.get("name")) for tool in found if tool.get("type") == "custom"}
-        self._own = {_CALLS_OF_TOOLS[str(tool.get("type"))] for tool in found if tool.get("type") in _CALLS_OF_TOOLS}
+        kinds = {str(tool.get("type")) for tool in found}
+        self._own = {_CALLS_OF_TOOLS[kind] for kind in kinds & set(_CALLS_OF_TOOLS)}
         self._events: list[Wire] = []
         self._open: dict[int, _Open] = {}
         self._marks: dict[int, ProviderState] = {}

@@ -151,6 +151,12 @@ def test_a_call_of_a_free_form_tool_goes_out_in_its_form() -> None:
     assert (item["type"], item["call_id"], item["input"]) == ("custom_tool_call", "c", "*** Begin")
 
 
+def test_odd_values_beside_a_request_are_passed_over() -> None:
+    extra = {"tools[0]": {"type": ["custom"]}, "x": [1], "y": {"type": "custom"}, "z": None}
+    (item,) = items([ToolCallBegin(0, "c", "f")], extra)
+    assert item["type"] == "function_call"
+
+
 def test_a_call_of_the_computer_goes_out_as_it_came() -> None:
     item = {"type": "computer_call", "id": "cu_1", "call_id": "c", "action": {"type": "click"}}
     events: list[Event] = [

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kruxos.dialects.openai_responses import OPENAI_RESPONSES
+from kruxos.dialects.openai_responses.state import sealed
 from kruxos.dialects.profiles import PROFILES
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
@@ -386,6 +387,14 @@ def test_items_of_a_native_request_go_to_codex_without_ids_and_its_lite_form_nee
     assert body["input"] == [{"type": "reasoning", "summary": []}, "odd"]
     assert "instructions" not in body
     assert encoded.http.headers["x-openai-internal-codex-responses-lite"] == "true"
+
+
+def test_what_our_doors_sealed_for_others_never_reaches_the_provider() -> None:
+    word = sealed(ProviderState("anthropic", "claude", "signature", b"Eq"))
+    items = [{"type": "reasoning", "summary": [], "encrypted_content": each} for each in (word, "gAAA")]
+    body, encoded = encode(native({"model": "gpt-5.4", "input": items}), OPENAI)
+    assert body["input"] == items[1:]
+    assert codes(encoded.notices) == ["state_dropped"]
 
 
 @pytest.mark.parametrize("name", ["previous_response_id", "conversation", "prompt"])

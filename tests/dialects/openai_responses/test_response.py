@@ -115,6 +115,14 @@ def test_what_only_the_final_event_holds_is_told_too() -> None:
     assert answer.ending.finish_reason == "tool_call"
 
 
+def test_a_final_event_that_counts_its_items_otherwise_tells_nothing_twice() -> None:
+    reasoning = {"type": "reasoning", "id": "rs_new", "summary": []}
+    message = {"type": "message", "id": "msg_new", "content": [said("Hello")]}
+    for output in ([reasoning, message], [message, reasoning], [message]):
+        final = event("completed", response=response("completed", *output))
+        assert "".join(texts(run(decoder(AIM), sse(CREATED, HEL, LO, MESSAGE, final)))) == "Hello"
+
+
 def test_codex_ends_with_a_response_that_holds_no_items() -> None:
     answer = decoder(CODEX, content_type="")
     assert texts(run(answer, sse(CREATED, HEL, LO, MESSAGE, COMPLETED))) == ["Hel", "lo"]
@@ -222,6 +230,13 @@ def test_a_call_in_that_form_of_a_tool_that_the_provider_ran_is_its_own_item() -
     (state,) = parts_of(run(decoder(AIM), sse(CREATED, *PATCH, COMPLETED)))
     assert isinstance(state, ProviderState)
     assert json.loads(state.data) == PATCH[-1]["item"]
+
+
+@pytest.mark.parametrize("name", [["apply_patch"], {}, None, 7])
+def test_a_free_form_call_whose_name_is_no_name_is_its_own_item(name: Any) -> None:
+    end = done(0, "custom_tool_call", call_id="c", name=name, input="x")
+    (state,) = parts_of(run(decoder(AIM, sent({"tools": [CUSTOM]})), sse(CREATED, end, COMPLETED)))
+    assert isinstance(state, ProviderState)
 
 
 @pytest.mark.parametrize(
