@@ -31,7 +31,10 @@ class TimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key, or empty."""
+    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
+
+    ``account_id`` names the account that a login is for.
+    """
 
     provider: str
     profile: Profile
@@ -43,14 +46,16 @@ class Settings:
     time_limits: TimeLimits = field(default_factory=TimeLimits)
     limits: Configured = field(default_factory=Configured)
     secret: str = field(default="", repr=False)
+    account_id: str = ""
 
     def auth(self) -> dict[str, str]:
-        """The header that proves who pays, as this provider wants it; empty where there is no key."""
+        """The headers that prove who pays, as this provider wants them; empty where there is no key."""
         if not self.secret:
             return {}
-        if self.profile.auth == "bearer":
-            return {"authorization": f"Bearer {self.secret}"}
-        return {self.profile.auth: self.secret}
+        if self.profile.auth != "bearer":
+            return {self.profile.auth: self.secret}
+        account = {"chatgpt-account-id": self.account_id} if self.account_id else {}
+        return {"authorization": f"Bearer {self.secret}", **account}
 
 
 def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Settings:
@@ -60,19 +65,20 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
     profile = registry.PROFILES.get(name)
     if profile is None:
         raise ProviderMisconfiguredError(f"{provider}: there is no profile {name}")
-    dialect = registry.DIALECTS.get(fields.maybe_text("dialect") or "") or registry.DIALECTS[profile.dialect]
     headers = fields.object("headers")
+    credentials = Fields(json.loads(secret) if secret else {}, "secret")
     return Settings(
         provider=provider,
         profile=profile,
-        dialect=dialect,
+        dialect=_dialect(provider, fields.maybe_text("dialect") or profile.dialect),
         origin=fields.text("origin"),
         base_url=fields.text("base_url"),
         model=fields.maybe_text("model"),
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
         limits=_limits(Fields(fields.object("limits"), "limits")),
-        secret=json.loads(secret)["api_key"] if secret else "",
+        secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
+        account_id=credentials.maybe_text("account_id") or "",
     )
 
 
@@ -82,6 +88,13 @@ def _limits(fields: Fields) -> Configured:
         tokens_per_minute=fields.maybe_integer("tokens_per_minute", low=1),
         concurrency=fields.maybe_integer("concurrency", low=1),
     )
+
+
+def _dialect(provider: str, name: str) -> Dialect:
+    dialect = registry.DIALECTS.get(name)
+    if dialect is None:
+        raise ProviderMisconfiguredError(f"{provider}: this version does not speak {name}")
+    return dialect
 
 
 def _time_limits(fields: Fields) -> TimeLimits:
