@@ -107,6 +107,64 @@ def chat_runs(draw: st.DrawFn) -> list[Event]:
 
 
 @st.composite
+def responses_runs(draw: st.DrawFn) -> list[Event]:
+    """An answer in Responses: items one after the other, and calls whose pieces may come mixed."""
+    run: list[Event] = [Start("my-provider", MODEL)]
+    index = 0
+    for _ in range(draw(st.integers(0, 4))):
+        item = list(draw(st.sampled_from([_message, _reasoning, _item]))(draw, index))
+        run += item
+        index = 1 + max(getattr(event, "index", 0) for event in item)
+    calls = range(index, index + draw(st.integers(0, 3)))
+    run += [ToolCallBegin(index, f"call_{index}", draw(NAME)) for index in calls]
+    deltas = [ToolCallDelta(index, piece) for index in calls for piece in _cut(draw, json.dumps(draw(VALUE)))]
+    return [*run, *draw(st.permutations(deltas)), *[ToolCallEnd(index) for index in calls]]
+
+
+def _message(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    yield from [TextDelta(index, piece) for piece in draw(PIECES)]
+    if draw(st.booleans()):
+        beside = draw(
+            st.sampled_from([{"phase": "commentary"}, {"annotations": [{"type": "url_citation", "url": "u"}]}])
+        )
+        yield _state(index, "message_item", _json(beside), "openai")
+
+
+def _reasoning(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    summary: list[Any] = []
+    for number in range(draw(st.integers(0, 2))):
+        if number:
+            yield _state(index + number, "summary_part", b"", "openai")
+        pieces = draw(PIECES)
+        yield from [ThinkingDelta(index + number, piece) for piece in pieces]
+        summary.append({"type": "summary_text", "text": "".join(pieces)})
+    fields = {"type": "reasoning", "id": f"rs_{index}", "summary": summary, "encrypted_content": draw(PIECE)}
+    yield _state(index, "reasoning_item", _json(fields), "openai")
+
+
+def _item(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    kind = draw(st.sampled_from(["web_search_call", "mcp_call", "compaction", "novelty"]))
+    fields = {"type": kind, "id": f"{kind}_{index}", "action": draw(VALUE)}
+    yield _state(index, "compaction_item" if kind == "compaction" else "item", _json(fields), "openai")
+
+
+@st.composite
+def responses_endings(draw: st.DrawFn, run: list[Event]) -> Ending:
+    """How this run of Responses may end."""
+    usage = draw(usages())
+    usage.reasoning_tokens = usage.reasoning_tokens or 0
+    reason = draw(st.sampled_from([None, "max_output_tokens", "content_filter"]))
+    if reason is not None:
+        finish: FinishReason = "length" if reason == "max_output_tokens" else "content_filter"
+        return Ending(finish, "incomplete", MODEL, usage, response_id="resp_1", stop_detail=reason)
+    has_calls = any(isinstance(event, ToolCallBegin) for event in run)
+    has_text = any(isinstance(event, TextDelta) for event in run)
+    refusal = draw(st.none() | PIECE)
+    finish = "tool_call" if has_calls else "content_filter" if refusal and not has_text else "stop"
+    return Ending(finish, "completed", MODEL, usage, response_id="resp_1", refusal=refusal)
+
+
+@st.composite
 def usages(draw: st.DrawFn) -> Usage:
     """Usage with every bucket that both protocols can say."""
     written, output = draw(COUNT), draw(COUNT)

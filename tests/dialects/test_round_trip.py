@@ -18,8 +18,13 @@ from tests.dialects import runs
 from tests.dialects.support import decoder, parts_of, run, target
 
 ANTHROPIC, GENERIC = target("anthropic", "asked-for"), target("generic", "asked-for")
-ANSWERS = st.tuples(st.just(ANTHROPIC), runs.anthropic_runs(), runs.anthropic_endings()) | runs.chat_runs().flatmap(
-    lambda events: st.tuples(st.just(GENERIC), st.just(events), runs.chat_endings(events))
+OPENAI = target("openai", "asked-for")
+ANSWERS = (
+    st.tuples(st.just(ANTHROPIC), runs.anthropic_runs(), runs.anthropic_endings())
+    | runs.chat_runs().flatmap(lambda events: st.tuples(st.just(GENERIC), st.just(events), runs.chat_endings(events)))
+    | runs.responses_runs().flatmap(
+        lambda events: st.tuples(st.just(OPENAI), st.just(events), runs.responses_endings(events))
+    )
 )
 
 
@@ -63,7 +68,7 @@ def saying(events: list[Event]) -> tuple[Any, ...]:
     return text, thinking, calls
 
 
-@pytest.mark.parametrize("aim", [ANTHROPIC, GENERIC])
+@pytest.mark.parametrize("aim", [ANTHROPIC, GENERIC, OPENAI])
 def test_the_same_answer_is_the_same_bytes(aim: Target) -> None:
     ending = Ending("stop", None, "m")
     assert encoded(aim, [], ending, stream=True) == encoded(aim, [], ending, stream=True)

@@ -145,8 +145,8 @@ def test_a_disabled_provider_is_told(live: Live) -> None:
 
 
 def test_a_type_that_this_version_cannot_call_is_told(live: Live) -> None:
-    live.start_with("providers:\n  x:\n    type: openai-codex\n")
-    with pytest.raises(ProviderMisconfiguredError, match="cannot call providers of type openai-codex yet"):
+    live.start_with("providers:\n  x:\n    type: gemini\n")
+    with pytest.raises(ProviderMisconfiguredError, match="cannot call providers of type gemini yet"):
         live("model.test", name="x")
 
 

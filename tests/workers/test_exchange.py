@@ -18,6 +18,7 @@ from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError, from_wire
 from kruxos.messages import Message, Request
 from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import RESET, Script, ScriptedNetwork, Wait
 from kruxos_workers.limits import Limits
@@ -115,9 +116,14 @@ def world(*scripts: Script, first_event_s: float = 120.0, idle_s: float = 120.0)
         time_limits=TimeLimits(first_event_s=first_event_s, idle_s=idle_s), secret=SECRET,
     )  # fmt: skip
     client = ProviderClient(settings.base_url, auth=settings.auth(), network=network)
-    limits = Limits()
+    limits = Limits(lambda: 0.5)
     changes: list[float | None] = []
-    worker = Worker(settings, client, limits, outlet, lambda: changes.append(limits.cooling_until))
+
+    def changed() -> None:
+        cooling = limits.cooling(time.time())
+        changes.append(cooling and cooling[0])
+
+    worker = Worker(settings, client, Gate(limits, changed), outlet)
     return World(network, outlet, worker, changes)
 
 

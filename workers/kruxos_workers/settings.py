@@ -12,6 +12,7 @@ from kruxos.dialects.profiles import Profile
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos.fields import Fields
 from kruxos.login import Login, read_login
+from kruxos_workers.limits import Configured
 
 CONNECT_S = 10.0
 FIRST_EVENT_S = 120.0
@@ -45,6 +46,7 @@ class Settings:
     model: str | None
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
+    limits: Configured = field(default_factory=Configured)
     secret: str = field(default="", repr=False)
     account_id: str = ""
     login: Login | None = None
@@ -72,23 +74,39 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
     profile = registry.PROFILES.get(name)
     if profile is None:
         raise ProviderMisconfiguredError(f"{provider}: there is no profile {name}")
-    dialect = registry.DIALECTS.get(fields.maybe_text("dialect") or "") or registry.DIALECTS[profile.dialect]
     headers = fields.object("headers")
-    is_login = fields.maybe_text("auth") == "oauth"
-    read = Settings(
+    credentials = Fields(json.loads(secret) if secret else {}, "secret")
+    return Settings(
         provider=provider,
         profile=profile,
-        dialect=dialect,
+        dialect=_dialect(provider, fields.maybe_text("dialect") or profile.dialect),
         origin=fields.text("origin"),
         base_url=fields.text("base_url"),
         model=fields.maybe_text("model"),
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
-        secret="" if is_login or not secret else Fields(json.loads(secret), "secret").text("api_key"),
+        limits=_limits(Fields(fields.object("limits"), "limits")),
+        secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
+        account_id=credentials.maybe_text("account_id") or "",
+        login=read_login(secret) if fields.maybe_text("auth") == "oauth" else None,
         oauth_issuer=fields.maybe_text("oauth_issuer") or "",
         oauth_client_id=fields.maybe_text("oauth_client_id") or "",
     )
-    return read.signed_in(read_login(secret)) if is_login else read
+
+
+def _limits(fields: Fields) -> Configured:
+    return Configured(
+        requests_per_minute=fields.maybe_integer("requests_per_minute", low=1),
+        tokens_per_minute=fields.maybe_integer("tokens_per_minute", low=1),
+        concurrency=fields.maybe_integer("concurrency", low=1),
+    )
+
+
+def _dialect(provider: str, name: str) -> Dialect:
+    dialect = registry.DIALECTS.get(name)
+    if dialect is None:
+        raise ProviderMisconfiguredError(f"{provider}: this version does not speak {name}")
+    return dialect
 
 
 def _time_limits(fields: Fields) -> TimeLimits:

@@ -1,4 +1,4 @@
-"""Logins as their issuer keeps them: codes that wait for a person, and tokens, of which the refresh tokens are good once.
+"""Logins as their issuer keeps them: codes that wait for a person, and tokens, some of them good for one use.
 
 Pure: the time comes in as Unix seconds. Everything is made up from the seed and a count, so a run can be repeated.
 """
