@@ -130,7 +130,7 @@ class Provider:
     tokens. ``failures`` are the errors that faults ask for, by status or by name. ``error`` makes headers and a body
     of a refusal; ``headers`` is what every answer carries. ``take`` charges the meters. ``thinking``: how thinking is
     told (see ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
-    ``encoding`` is for the encoder. ``tells_limits_always``: also on errors that are not about limits.
+    ``encoding`` is for the encoder. ``catalogue`` names the provider whose models are sold, where it is another. ``tells_limits_always``: also on errors that are not about limits.
     """
 
     name: str
@@ -154,5 +154,6 @@ class Provider:
     usage: Callable[[int, int, int | None], Usage]
     first: Callable[[bytes, Usage], bytes] = lambda data, _usage: data
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    catalogue: str = ""
     sells_dated: bool = False
     tells_limits_always: bool = False

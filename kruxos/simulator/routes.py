@@ -15,6 +15,7 @@ from .anthropic import endpoints as anthropic
 from .anthropic.provider import ANTHROPIC
 from .call import Call
 from .codex import issuer
+from .codex.backend import CODEX, signed_in
 from .generation import generate
 from .openai_chat import endpoints as openai_chat
 from .openai_chat.provider import OPENAI
@@ -61,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
     Route("GET", "/v1/models/{model}", ANTHROPIC, anthropic.show_model, "anthropic-version"),
     Route("POST", "/v1/chat/completions", OPENAI, generate),
+    Route("POST", "/backend-api/codex/responses", CODEX, signed_in(generate)),
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
     Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
 )
