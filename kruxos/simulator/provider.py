@@ -130,7 +130,8 @@ class Provider:
     tokens. ``failures`` are the errors that faults ask for, by status or by name. ``error`` makes headers and a body
     of a refusal; ``headers`` is what every answer carries. ``take`` charges the meters. ``thinking``: how thinking is
     told (see ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
-    ``encoding`` is for the encoder. ``catalogue`` names the provider whose models are sold, where it is another. ``tells_limits_always``: also on errors that are not about limits.
+    ``encoding`` is for the encoder. ``tells_limits_always``: also on errors that are not about limits.
+    ``catalogue`` names the provider whose models are sold, where it is another.
     """
 
     name: str
