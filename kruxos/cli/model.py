@@ -187,7 +187,8 @@ def _switch(operation: str, name: str, what: str) -> int:
 
 _ADD_TEXT = f"""\
 Add a provider to models.yaml, with its key in the vault. The key is asked for, or read from standard input where that
-is no terminal; it is never given on the command line. With --auth oauth you sign in with an account instead. The first provider becomes the default for chat.
+is no terminal; it is never given on the command line. With --auth oauth you sign in with an account
+instead. The first provider becomes the default for chat.
 
 Types: {TYPES}.
 Any server with OpenAI's API is `openai` with an --endpoint that includes the version, such as https://host/v1."""
@@ -201,8 +202,8 @@ kruxos model add openai --auth api-key --name deepseek --endpoint https://api.de
 kruxos model add openai --auth none --name vllm --endpoint http://localhost:8000/v1 --model my-model"""
 
 _LOGIN_TEXT = """\
-Sign in to a subscription with its account: a code is shown that you type at the provider's page. The new login takes the
-place of the one that is stored; calls under way go on."""
+Sign in to a subscription with its account: a code is shown that you type at the provider's page. The new login takes
+the place of the one that is stored; calls under way go on."""
 _TEST_TEXT = "Ask a provider one small question through its worker, and say what is wrong if it does not answer."
 _CONFIRM_TEXT = """\
 Say that a provider's new address is right. Its key is bound to the address that it was stored for; when models.yaml

@@ -57,7 +57,7 @@ def store_login(context: Context, provider: Provider, record: Secret) -> bool:
 
 
 def take_login(context: Context, provider: Provider) -> Secret | None:
-    """The provider's login, which is about to be removed; None where there is none to revoke. Raises ``KruxosError``."""
+    """The provider's login, which is about to be removed; None where none is to be revoked. Raises ``KruxosError``."""
     if provider.auth != "oauth" or not context.has_vault:
         return None
     name, vault = record_name(provider.name), context.unlocked_vault()

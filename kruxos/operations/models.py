@@ -251,9 +251,9 @@ async def remove(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     name = Fields(arguments).text("name", limit=_WORD_CHARS_MAX)
     config = await context.read_config()
     there = name in config.providers
-    login = await context.aside(lambda: _login_to_revoke(context, config.providers.get(name)))
     if there:
         await context.edit(lambda text: edit.remove_provider(text, name))
+    login = await context.aside(lambda: _login_to_revoke(context, config.providers.get(name)))
     had_key = context.has_vault and await context.aside(lambda: context.vault.remove(record_name(name)))
     if not there and not had_key:
         raise unknown_provider(config, name)

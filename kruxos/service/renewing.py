@@ -138,7 +138,9 @@ class Renewing:
         self._send(number, wire.Stored(id=frame.id, error=code))
         if number not in self._senders:
             self.gone(number)
-        if over and not code:
+        if not code and not over:
+            LOG.info("the login of %s was renewed", self.provider)
+        elif not code:
             LOG.error("the login of %s has ended: `kruxos model login %s`", self.provider, self.provider)
             self.ended(number)
 

@@ -40,13 +40,13 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 MARGIN_S = 300.0
-"""A login is renewed so long before its access token ends (Codex: the same)."""
+"""A login is renewed so long before its access token ends (Codex: the same); of a short one's life, half before."""
 SKEW_S = 10.0
-"""A token that ends within this is not sent any more."""
+"""A token that ends within this is not sent any more; of a short one's life, the last quarter."""
 AGE_MAX_S = 8 * 24 * 3600.0
 """A token that does not say when it ends is renewed when it is so old (Codex: the same)."""
 AGAIN_S = 60.0
-"""A provider that refuses a token younger than this is not helped by another one."""
+"""A provider that refuses the token that it was given upon its refusal is not given another one for so long."""
 RETRY_S = 1.0
 RETRY_MAX_S = 60.0
 LOGIN_CHANGED = "login_changed"
@@ -167,6 +167,8 @@ class Life:
     draining: bool = False
     _pending: Login | None = None
     _failures: int = 0
+    _rejected: bool = False
+    _remedy: str = field(default="", repr=False)
 
     def step(self, event: Event, now: float) -> list[Command]:
         """Takes one event, gives what has to be done. What does not fit the state changes nothing."""
@@ -188,7 +190,7 @@ class Life:
     def usable(self, now: float) -> bool:
         """Whether a request may be signed with the login as it is."""
         ends_at = self.login.expires_at
-        return self.state != "refused" and (ends_at is None or now < ends_at - SKEW_S)
+        return self.state != "refused" and (ends_at is None or now < ends_at - min(SKEW_S, self._life_s() / 4))
 
     @property
     def busy(self) -> bool:
@@ -204,7 +206,13 @@ class Life:
 
     def _due_at(self) -> float:
         ends_at = self.login.expires_at
-        return self.login.renewed_at + AGE_MAX_S if ends_at is None else ends_at - MARGIN_S
+        if ends_at is None:
+            return self.login.renewed_at + AGE_MAX_S
+        return max(ends_at - min(MARGIN_S, self._life_s() / 2), self.login.renewed_at + RETRY_S)
+
+    def _life_s(self) -> float:
+        """How long the access token lasts in all."""
+        return max(0.0, (self.login.expires_at or math.inf) - self.login.renewed_at)
 
     # What happens
 
@@ -218,8 +226,11 @@ class Life:
 
     def _on_rejected(self, event: Rejected, now: float) -> list[Command]:
         current = event.access_token == self.login.access_token
-        young = 0 <= now - self.login.renewed_at < AGAIN_S
-        return self._ask() if self.state == "fresh" and current and not young and now >= self.retry_at else []
+        helpless = event.access_token == self._remedy and 0 <= now - self.login.renewed_at < AGAIN_S
+        if self.state != "fresh" or not current or helpless or now < self.retry_at:
+            return []
+        self._rejected = True
+        return self._ask()
 
     def _ask(self) -> list[Command]:
         if self.draining:
@@ -270,6 +281,7 @@ class Life:
         return self._later(event.code, now)
 
     def _use(self, login: Login) -> list[Command]:
+        self._remedy, self._rejected = login.access_token if self._rejected else "", False
         self.login, self.problem, self.retry_at, self._failures = login, "", 0.0, 0
         return [Use(login)]
 

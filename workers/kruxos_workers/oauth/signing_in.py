@@ -9,8 +9,18 @@ import trio
 from kruxos.login import Login
 
 from .issuer import Issuer, IssuerUnreachable
-from .protocol import CODE_VALID_S, Code, Grant, LoginFailed, ask_code, ask_grant, ask_tokens
-from .protocol import read_code, read_grant, read_tokens
+from .protocol import (
+    CODE_VALID_S,
+    Code,
+    Grant,
+    LoginFailed,
+    ask_code,
+    ask_grant,
+    ask_tokens,
+    read_code,
+    read_grant,
+    read_tokens,
+)
 
 PAGE = "/codex/device"
 """Where the person types the code, below the issuer's address."""
