@@ -190,7 +190,7 @@ async def _store_key(context: Context, provider: Provider, key: Secret) -> bool:
 async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """All providers as models.yaml has them, with their keys' state, and their workers' where the gateway runs."""
     config, problem = await _config_to_show(context)
-    stored = {entry.name: entry for entry in context.vault.list()} if config.providers and context.has_vault else {}
+    stored = {entry.name: entry for entry in _entries(context)} if config.providers else {}
     workers = (
         {} if context.gateway is None else {each["provider"]: each for each in context.gateway.status()["workers"]}
     )
@@ -254,12 +254,18 @@ async def remove(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     if there:
         await context.edit(lambda text: edit.remove_provider(text, name))
     login = await context.aside(lambda: _login_to_revoke(context, config.providers.get(name)))
+    is_login = any(entry.name == record_name(name) and entry.kind == "oauth" for entry in _entries(context))
     had_key = context.has_vault and await context.aside(lambda: context.vault.remove(record_name(name)))
     if not there and not had_key:
         raise unknown_provider(config, name)
     was_default_for = [role for role in ROLE_NAMES if config.defaults.for_role(role) == name]
     told = [] if login is None else await revoke_login(context, config.providers[name], login)
+    told += [] if there or not is_login else ["its login was not revoked: sign out at its issuer yourself"]
     return {"name": name, "had_entry": there, "had_key": had_key, "was_default_for": was_default_for, "told": told}
+
+
+def _entries(context: Context) -> list[Entry]:
+    return context.vault.list() if context.has_vault else []
 
 
 def _login_to_revoke(context: Context, provider: Provider | None) -> Secret | KruxosError | VaultError | None:
