@@ -7,14 +7,15 @@ has one, the names of the tools as they are sent, and what has to be told.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from kruxos import catalog
-from kruxos.errors import UnsupportedError
+from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.events import Notice
-from kruxos.messages import ProviderState, Request, Tool
+from kruxos.messages import Native, ProviderState, Request, Tool
 
 from .base import Target
+from .text import parse_json
 from .tool_names import ToolNames
 
 SAMPLING = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
@@ -124,3 +125,14 @@ def schema_of(tool: Tool) -> dict[str, Any]:
     """A tool's parameters as providers want them: always an object with properties."""
     schema: dict[str, Any] = {"type": "object", "properties": {}}
     return schema | tool.parameters | {"type": "object"}
+
+
+def native_body(native: Native) -> dict[str, Any]:
+    """The body of an agent's own request. Raises ``BadRequestError`` where it is no JSON object."""
+    try:
+        value = parse_json(native.body)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise BadRequestError("native.body is not a JSON object", field="native.body")
+    return cast("dict[str, Any]", value)

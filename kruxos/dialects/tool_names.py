@@ -75,6 +75,12 @@ def legal_id(call_id: str) -> str:
     return f"{_ILLEGAL.sub('_', call_id)[:_KEPT_CHARS]}_{_digest(call_id)[:8]}"
 
 
+def made_up_id(seed: str, index: int | None, name: str) -> str:
+    """An id for a call that came without: the same for the same answer, different from one answer to the next."""
+    digest = _digest(f"{seed}\n{index}\n{name}")
+    return f"call_{digest[:24]}"
+
+
 def nine_characters(call_id: str) -> str:
     """A call's id as Mistral takes it: nine letters and digits; a foreign one becomes its hash."""
     return call_id if _NINE.fullmatch(call_id) else _digest(call_id)[:9]

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.encoding import OUTPUT_TOKENS_DEFAULT, Draft, schema_of
-from kruxos.dialects.text import body_bytes, parse_json
-from kruxos.errors import BadRequestError
+from kruxos.dialects.encoding import OUTPUT_TOKENS_DEFAULT, Draft, native_body, schema_of
+from kruxos.dialects.text import body_bytes
 from kruxos.messages import Native, Request
 
 from .thinking import thinking_fields, thinks
@@ -137,13 +136,7 @@ def _metadata(draft: Draft) -> dict[str, Any]:
 
 def _encode_native(request: Request, native: Native, target: Target) -> EncodedRequest:
     """The agent's own Messages request: only model, stream and effort are set, all else goes on as it came."""
-    try:
-        value = parse_json(native.body)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise BadRequestError("native.body is not a JSON object", field="native.body")
-    body = cast("dict[str, Any]", value)
+    body = native_body(native)
     draft = Draft.of(Request(messages=[], thinking_effort=request.thinking_effort), target)
     changes: dict[str, Any] = {"model": target.model}
     if bool(body.get("stream")) != target.stream:

@@ -11,9 +11,8 @@ import re
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.encoding import Draft, schema_of
-from kruxos.dialects.text import body_bytes, parse_json
-from kruxos.errors import BadRequestError
+from kruxos.dialects.encoding import Draft, native_body, schema_of
+from kruxos.dialects.text import body_bytes
 from kruxos.messages import Native, Request
 
 from .thinking import thinking_fields, thinks
@@ -146,13 +145,7 @@ def _response_format(draft: Draft) -> dict[str, Any]:
 
 def _encode_native(request: Request, native: Native, target: Target) -> EncodedRequest:
     """The agent's own request: only model, stream and effort are set, all else goes on as it came."""
-    try:
-        value = parse_json(native.body)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise BadRequestError("native.body is not a JSON object", field="native.body")
-    body = cast("dict[str, Any]", value)
+    body = native_body(native)
     draft = Draft.of(Request(messages=[], thinking_effort=request.thinking_effort), target)
     changes: dict[str, Any] = {"model": target.model, **thinking_fields(draft)}
     if bool(body.get("stream")) != target.stream:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kruxos.dialects.base import DecodedRequest
+from kruxos.dialects.media import split_data_url
 from kruxos.dialects.reading import Reader, read_object
 from kruxos.errors import BadRequestError
 from kruxos.fields import Fields, wrong
@@ -158,11 +159,11 @@ def _read_file(reader: Reader, fields: Fields) -> Part:
 
 
 def _from_data_url(url: str, path: str) -> tuple[str | None, bytes | None]:
-    head, comma, data = url.partition(",")
-    if not (comma and head.startswith("data:") and head.endswith(";base64")):
+    split = split_data_url(url)
+    if split is None:
         return None, None
     try:
-        return head[len("data:") : -len(";base64")], base64.b64decode(data, validate=True)
+        return split[0], base64.b64decode(split[1], validate=True)
     except binascii.Error:
         raise BadRequestError(f"{path} is a data: URL whose base64 is broken", field=path) from None
 

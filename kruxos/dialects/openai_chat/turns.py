@@ -7,11 +7,11 @@ that made it.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from kruxos.dialects.encoding import Draft
+from kruxos.dialects.media import data_url
 from kruxos.dialects.text import parse_json
 from kruxos.dialects.tool_names import NAME_CHARS_MAX, legal_id, nine_characters
 from kruxos.errors import BadRequestError
@@ -110,7 +110,7 @@ class _Turns:
 
     def _medium(self, part: Image | Document, path: str) -> Wire:
         if isinstance(part, Image):
-            url = part.url if part.url is not None else _data_url(part.media_type, part.data)
+            url = part.url if part.url is not None else data_url(part.media_type, part.data)
             return {"type": "image_url", "image_url": {"url": url} | ({"detail": part.detail} if part.detail else {})}
         if part.text is not None:
             return {"type": "text", "text": part.text}
@@ -163,10 +163,6 @@ class _Turns:
         return {"id": self._id(part.id), "type": "function", "function": function}
 
 
-def _data_url(media_type: str | None, data: bytes | None) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data or b'').decode()}"
-
-
 def _no_document(draft: Draft, _part: Document, path: str) -> Wire:
     raise draft.unsupported(path, "documents, except as text")
 
@@ -176,12 +172,12 @@ def _file(draft: Draft, part: Document, path: str) -> Wire:
         raise draft.unsupported(path, "documents by URL")
     return {
         "type": "file",
-        "file": {"filename": part.name or "document.pdf", "file_data": _data_url(part.media_type, part.data)},
+        "file": {"filename": part.name or "document.pdf", "file_data": data_url(part.media_type, part.data)},
     }
 
 
 def _document_url(_draft: Draft, part: Document, _path: str) -> Wire:
-    url = part.url if part.url is not None else _data_url(part.media_type, part.data)
+    url = part.url if part.url is not None else data_url(part.media_type, part.data)
     return {"type": "document_url", "document_url": url}
 
 
