@@ -2,7 +2,7 @@
 
 aio, blocking            the two clients: faces that cost nothing to import
 *_connector, *_line      what they do: connect and reconnect; one connection
-sp, call, session        the protocol, without I/O
+sp, call, session        the protocol, without I/O; answers: a single question's
 options, settings        what a call and a client are made from
 sockets, address         connections, and the words when they fail
 control                  the operators' client

@@ -10,7 +10,7 @@ import msgpack
 
 from kruxos import wire
 from kruxos.client.address import control_path
-from kruxos.client.session import read_answer
+from kruxos.client.answers import read_answer
 from kruxos.client.sockets import ask
 from kruxos.errors import DeadlineExceededError, GatewayUnreachableError
 

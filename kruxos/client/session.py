@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from kruxos import __version__, errors, wire
 from kruxos.client import sp
+from kruxos.client.answers import read_answer
 from kruxos.client.call import Call
 
 HELLO_S = 10.0
@@ -49,17 +50,6 @@ def read_welcome(answer: bytes) -> wire.Welcome:
         raise errors.UpgradeRequiredError(
             f"the gateway speaks version {frame.version} of the protocol, this client version {wire.VERSION}"
         )
-    return frame
-
-
-def read_answer(answer: bytes) -> wire.Frame:
-    """The one frame that answers a question at a door. Raises the error that it holds."""
-    try:
-        frame = wire.decode_message(answer)[0]
-    except (errors.KruxosError, IndexError):
-        raise errors.GatewayUnreachableError("what answers there does not speak the gateway's protocol") from None
-    if isinstance(frame, wire.Error):
-        raise errors.from_wire(frame.error)
     return frame
 
 

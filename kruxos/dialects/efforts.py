@@ -9,9 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kruxos.events import Notice
+from kruxos.messages import ThinkingEffort
+
+from .encoding import Draft
 
 SCALE = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TOPS = ("xhigh", "max")
+OPENAI_EFFORTS: dict[str, ThinkingEffort] = {
+    "none": "none",
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "max",
+    "max": "max",
+}
+"""What OpenAI's words for an effort are among ours."""
 
 
 def nearest(wanted: str, levels: Sequence[str]) -> str:
@@ -31,3 +44,37 @@ def clamped(wanted: str, used: str, model: str, why: str = "") -> Notice:
     return Notice(
         "effort_clamped", f"thinking_effort {wanted} became {used}: {reason}", {"wanted": wanted, "used": used}
     )
+
+
+def openai_effort(draft: Draft) -> str | None:
+    """The effort in OpenAI's words, as the model takes it; None where nothing is said. Tells what had to change."""
+    wanted = draft.request.thinking_effort
+    ways = draft.row.thinking if draft.row else None
+    if wanted is None:
+        return None
+    if ways is None:
+        draft.drop("thinking_effort", f"it is not known what efforts {draft.target.model} takes")
+        return None
+    if not ways.efforts:
+        if wanted != "none":
+            draft.notices.append(clamped(wanted, "none", draft.target.model, "the model does not think"))
+        return None
+    used = nearest(wanted, ways.efforts)
+    if is_clamped(wanted, used):
+        draft.notices.append(clamped(wanted, used, draft.target.model))
+    return used
+
+
+def omitted_effort(draft: Draft) -> str | None:
+    """Nothing is said: it is not known how."""
+    if draft.request.thinking_effort is not None:
+        draft.drop("thinking_effort", f"{draft.target.profile.name} is not told how to think")
+    return None
+
+
+def thinks(draft: Draft, effort: str | None) -> bool:
+    """Whether the model thinks at an effort in OpenAI's words; what is not known does not."""
+    ways = draft.row.thinking if draft.row else None
+    if ways is None or not ways.efforts:
+        return False
+    return (effort or ways.default) != "none"

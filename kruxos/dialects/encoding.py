@@ -6,6 +6,8 @@ has one, the names of the tools as they are sent, and what has to be told.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,12 +17,16 @@ from kruxos.events import Notice
 from kruxos.messages import Native, ProviderState, Request, Tool
 
 from .base import Target
-from .text import parse_json
+from .text import body_bytes, parse_json
 from .tool_names import ToolNames
 
 SAMPLING = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
+REFUSED_WHILE_THINKING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
+"""What OpenAI's models take only when they do not think."""
 OUTPUT_TOKENS_DEFAULT = 32_000
 """Asked for where a protocol wants a number and the agent gave none."""
+_FORMAT_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_FORMAT_NAME_CHARS_MAX = 64
 
 
 @dataclass(slots=True)
@@ -63,19 +69,38 @@ class Draft:
         """The error for what the provider's protocol has no word for."""
         return UnsupportedError(f"{path}: {self.target.profile.name} takes no {what}", field=path)
 
-    def sampling(self) -> dict[str, Any]:
-        """The sampling wishes that the profile takes, within its ranges; the others are told."""
+    def sampling(self, known: Container[str] = SAMPLING) -> dict[str, Any]:
+        """The sampling wishes that the protocol knows and the profile takes, within its ranges; others are told."""
         profile = self.target.profile
         wishes: dict[str, Any] = {}
         for name in SAMPLING:
             value = getattr(self.request, name)
             if value is None:
                 continue
-            if name not in profile.sampling:
+            if name not in profile.sampling or name not in known:
                 self.drop(name, f"{profile.name} has no such parameter")
             else:
                 wishes[name] = self._in_range(name, value)
         return wishes
+
+    def drop_while_thinking(self, wishes: dict[str, Any]) -> None:
+        """Takes out what models that think refuse."""
+        for name in [name for name in REFUSED_WHILE_THINKING if name in wishes]:
+            del wishes[name]
+            self.drop(name, "the model thinks, and takes it only when it does not")
+
+    def output_format(self) -> dict[str, Any] | None:
+        """The wish for JSON in OpenAI's words, flat: ``type``, and of a schema ``name``, ``schema``, ``strict``."""
+        wish = self.request.output_format
+        if wish is None:
+            return None
+        if wish.schema is not None and not self.target.profile.json_schema:
+            self.tell("output_format_reduced", "the provider takes no schema: any JSON object was asked for")
+        if wish.schema is None or not self.target.profile.json_schema:
+            return {"type": "json_object"}
+        name = _FORMAT_NAME.sub("_", wish.name)[:_FORMAT_NAME_CHARS_MAX] or "output"
+        wire: dict[str, Any] = {"type": "json_schema", "name": name, "schema": wish.schema}
+        return wire if wish.strict is None else wire | {"strict": wish.strict}
 
     def _in_range(self, name: str, value: float) -> float:
         profile = self.target.profile
@@ -127,8 +152,17 @@ def schema_of(tool: Tool) -> dict[str, Any]:
     return schema | tool.parameters | {"type": "object"}
 
 
-def native_body(native: Native) -> dict[str, Any]:
-    """The body of an agent's own request. Raises ``BadRequestError`` where it is no JSON object."""
+def request_headers(target: Target) -> dict[str, str]:
+    """The headers of a request, its profile's among them."""
+    return {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if target.stream else "application/json",
+        **dict(target.profile.headers),
+    }
+
+
+def native_fields(native: Native) -> dict[str, Any]:
+    """The fields of a request that came in the protocol itself. Raises ``BadRequestError``."""
     try:
         value = parse_json(native.body)
     except ValueError:
@@ -136,3 +170,8 @@ def native_body(native: Native) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequestError("native.body is not a JSON object", field="native.body")
     return cast("dict[str, Any]", value)
+
+
+def native_bytes(native: Native, fields: dict[str, Any], changed: dict[str, Any]) -> bytes:
+    """The body with its fields changed; byte for byte as it came where nothing is."""
+    return native.body if changed == fields else body_bytes(changed)

@@ -13,7 +13,7 @@ from kruxos.messages import compact_json
 
 from .base import EncodedRequest, Target
 from .decoding import AnswerDecoder
-from .text import Joiner, scrub, whole
+from .text import Joiner, as_text, scrub, whole
 from .tool_names import made_up_id
 
 TEXT, THINKING, CALL, OTHER = "text", "thinking", "call", "other"
@@ -58,8 +58,8 @@ class PartsDecoder(AnswerDecoder):
         """A tool call that came in one piece; the part stays open for a state."""
         self._open(OTHER)
         self._has_calls = True
-        name = whole(name) if isinstance(name, str) else ""
-        given_id = whole(call_id) if isinstance(call_id, str) and call_id else self._made_up_id(name)
+        name = as_text(name)
+        given_id = as_text(call_id) or self._made_up_id(name)
         self._out.append(ToolCallBegin(self._index, given_id, self._encoded.tool_names.get(name, name)))
         if arguments:
             text = whole(arguments) if isinstance(arguments, str) else compact_json(scrub(arguments))

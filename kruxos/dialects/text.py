@@ -45,6 +45,16 @@ def scrub(value: Any) -> Any:
     return value
 
 
+def as_text(value: Any) -> str:
+    """A text made whole; empty for anything else."""
+    return whole(value) if isinstance(value, str) else ""
+
+
+def json_bytes(value: Any) -> bytes:
+    """A provider's JSON as state: compact, every text whole."""
+    return compact_json(scrub(value)).encode()
+
+
 def body_bytes(value: Any) -> bytes:
     """A request's or an answer's body: the same value is always the same bytes, which prompt caches need."""
     text = compact_json(value)

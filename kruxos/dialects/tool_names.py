@@ -81,6 +81,11 @@ def made_up_id(seed: str, index: int | None, name: str) -> str:
     return f"call_{digest[:24]}"
 
 
+def short_id(call_id: str) -> str:
+    """A call's id as OpenAI's protocols take it: as it is, unless it is too long."""
+    return call_id if len(call_id) <= NAME_CHARS_MAX else legal_id(call_id)
+
+
 def nine_characters(call_id: str) -> str:
     """A call's id as Mistral takes it: nine letters and digits; a foreign one becomes its hash."""
     return call_id if _NINE.fullmatch(call_id) else _digest(call_id)[:9]

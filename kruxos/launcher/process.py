@@ -30,7 +30,7 @@ EXIT_ORPHANED = 0
 
 
 def main(channel_fd: int, worker_module: str) -> None:
-    """Runs until the supervisor is gone. ``worker_module`` has ``main(link_fd)``."""
+    """Runs until the supervisor is gone. ``worker_module`` has ``preload()`` and ``main(link_fd)``."""
     supervisor = os.getppid()
     linux.set_name("kruxos-launcher")
     linux.forbid_dumps()
@@ -39,7 +39,7 @@ def main(channel_fd: int, worker_module: str) -> None:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end = socket.socket(fileno=channel_fd)
-    import_module(worker_module)
+    import_module(worker_module).preload()
     gc.collect()
     gc.freeze()  # what is imported stays shared between all workers
     end.send(channel.encode(channel.Up(os.getpid())))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kruxos.operations import workers
+from kruxos.operations import agents, catalogue, models, testing, usage, vault, workers
 from kruxos.operations.base import Operation
 
-OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in (*workers.OPERATIONS,)}
+_MODULES = (workers, models, catalogue, testing, vault, agents, usage)
+
+OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

@@ -1,24 +1,65 @@
-"""The gateway and its workers: status, restart, stop, start."""
+"""The gateway and its workers: status, list, restart, stop, start."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from kruxos import __version__
+from kruxos.config.model import ROLE_NAMES
+from kruxos.config.problems import SetupError
 from kruxos.cores import supervision
-from kruxos.errors import RefusedError
 from kruxos.fields import Fields
-from kruxos.operations.base import Context, LiveGateway, Operation
+from kruxos.operations.base import Context, LiveGateway, Operation, refused
+from kruxos.operations.names import exact_provider
 
 
 async def status(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The gateway as it is now."""
-    return context.running().status()
+    """The gateway as it is now; where it does not run, what the data directory says, with ``running`` False."""
+    if context.gateway is not None:
+        return context.gateway.status() | {"running": True}
+    return await _from_disk(context)
+
+
+async def _from_disk(context: Context) -> dict[str, Any]:
+    problem, providers, defaults = "", [], {}
+    try:
+        config = await context.read_config()
+        providers = list(config.providers.values())
+        defaults = {role: name for role in ROLE_NAMES if (name := config.defaults.for_role(role)) is not None}
+    except SetupError as error:
+        problem = str(error)
+    vault = context.vault.status() if context.has_vault else None
+    agents = context.ledger.agents.list() if context.has_ledger else []
+    return {
+        "running": False,
+        "version": __version__,
+        "data_directory": str(context.data.root),
+        "vault": None if vault is None else {
+            "state": vault.state, "key_kept_in": vault.key_kept_in, "records": vault.records, "reason": vault.reason,
+        },
+        "defaults": defaults,
+        "workers": [
+            {
+                "provider": each.name, "type": each.type, "model": each.model,
+                "state": "stopped" if each.enabled else "disabled",
+            }
+            for each in providers
+        ],
+        "agents": sum(agent.revoked_at is None for agent in agents),
+        "config_problem": problem,
+        "notices": [],
+    }  # fmt: skip
+
+
+async def list_workers(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The workers, as ``status`` has them."""
+    return {"workers": context.running().status()["workers"]}
 
 
 async def restart(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Replaces a provider's worker; calls under way finish on the old one, unless ``now``."""
     fields, gateway = Fields(arguments), context.running()
-    name = _provider(gateway, fields)
+    name = _enabled_provider(gateway, fields)
     gateway.supervise(name, supervision.Restart(now=fields.boolean("now", default=False)))
     return {"provider": name}
 
@@ -26,7 +67,7 @@ async def restart(context: Context, arguments: dict[str, Any]) -> dict[str, Any]
 async def stop(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Stops a provider's worker until somebody starts it; calls under way finish, unless ``now``."""
     fields, gateway = Fields(arguments), context.running()
-    name = _provider(gateway, fields)
+    name = exact_provider(gateway.config, fields.text("provider", limit=64)).name
     gateway.supervise(name, supervision.Stop(now=fields.boolean("now", default=False)))
     return {"provider": name}
 
@@ -34,23 +75,21 @@ async def stop(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 async def start(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Starts a provider's worker, whatever happened before."""
     fields, gateway = Fields(arguments), context.running()
-    name = _provider(gateway, fields)
-    if not gateway.config.providers[name].enabled:
-        raise RefusedError(f"{name} is disabled in models.yaml\n  fix: kruxos model enable {name}")
+    name = _enabled_provider(gateway, fields)
     gateway.supervise(name, supervision.Start())
     return {"provider": name}
 
 
-def _provider(gateway: LiveGateway, fields: Fields) -> str:
-    name = fields.text("provider", limit=64)
-    if name not in gateway.config.providers:
-        known = ", ".join(gateway.config.providers) or "none"
-        raise RefusedError(f"there is no provider {name}; there are: {known}")
-    return name
+def _enabled_provider(gateway: LiveGateway, fields: Fields) -> str:
+    provider = exact_provider(gateway.config, fields.text("provider", limit=64))
+    if not provider.enabled:
+        raise refused(f"{provider.name} is disabled in models.yaml", f"kruxos model enable {provider.name}")
+    return provider.name
 
 
 OPERATIONS = (
     Operation("status", status, reads=True),
+    Operation("worker.list", list_workers, reads=True),
     Operation("worker.restart", restart),
     Operation("worker.stop", stop),
     Operation("worker.start", start),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgpack
+import msgpack.exceptions
 import trio
 
 from kruxos import wire
@@ -47,15 +48,14 @@ class ControlDoor:
         operation = OPERATIONS.get(frame.op)
         if operation is None:
             raise BadRequestError(f"there is no operation {frame.op}", field="op")
-        arguments = msgpack.unpackb(frame.body) if frame.body else {}
-        if not isinstance(arguments, dict):
-            raise BadRequestError("an operation's arguments are a map")
+        arguments = _arguments(frame.body)
         try:
             if operation.reads:
-                result = await operation.run(self.context, cast("dict[str, Any]", arguments))
+                result = await operation.run(self.context, arguments)
             else:
                 async with turn:
-                    result = await operation.run(self.context, cast("dict[str, Any]", arguments))
+                    result = await operation.run(self.context, arguments)
+            return wire.End(id=frame.id, body=msgpack.packb(result))
         except SetupError as error:
             raise RefusedError(str(error)) from None
         except KruxosError:
@@ -63,4 +63,13 @@ class ControlDoor:
         except Exception as error:  # noqa: BLE001 - an operator's mistake or ours must not end the gateway
             LOG.exception("operation %s failed", frame.op)
             raise InternalError(f"{frame.op} failed: {type(error).__name__}") from None
-        return wire.End(id=frame.id, body=msgpack.packb(result))
+
+
+def _arguments(body: bytes) -> dict[str, Any]:
+    try:
+        arguments: Any = msgpack.unpackb(body) if body else {}
+    except (ValueError, msgpack.exceptions.UnpackException):
+        arguments = None
+    if not isinstance(arguments, dict):
+        raise BadRequestError("an operation's arguments are a map")
+    return cast("dict[str, Any]", arguments)

@@ -17,8 +17,16 @@ from kruxos.cores import session as words
 from kruxos.cores.outbox import Outbox
 from kruxos.cores.routing import AgentFacts
 from kruxos.cores.session import OPS
-from kruxos.errors import BadRequestError, DrainingError, KruxosError, OverloadedError, UpgradeRequiredError
+from kruxos.errors import (
+    BadRequestError,
+    DrainingError,
+    InternalError,
+    KruxosError,
+    OverloadedError,
+    UpgradeRequiredError,
+)
 from kruxos.service.calls import Calls
+from kruxos.service.journal import tell_fault
 from kruxos.transport import (
     AddressUnusableError,
     Door,
@@ -215,6 +223,10 @@ class AgentDoor:
                 self._on_frame(inbound, frames[0])
             except KruxosError as error:
                 self.reply(inbound.to, wire.Error(error=error.to_wire(), failure="never_sent"))
+            except Exception as fault:  # noqa: BLE001 - a fault around one question must not close the door
+                tell_fault("the agents' door", fault)
+                told = InternalError("this question met a fault of the gateway")
+                self.reply(inbound.to, wire.Error(error=told.to_wire(), failure="never_sent"))
 
     def _on_frame(self, inbound: Inbound, frame: wire.Frame) -> None:
         match frame:
@@ -254,6 +266,8 @@ class AgentDoor:
     async def _run_session(self, session: AgentSession) -> None:
         try:
             await session.run()
+        except Exception as fault:  # noqa: BLE001 - a fault around one agent must not end the others
+            tell_fault("a session", fault)
         finally:
             self.sessions.discard(session)
             if self.draining and not self.sessions:

@@ -25,6 +25,7 @@ from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError
 from kruxos.link import Link
+from kruxos.service.journal import tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
 from kruxos.service.timers import Timer, Timers
 
@@ -310,6 +311,10 @@ class Fleet:
             return "garbage on its link"
         except (OSError, trio.ClosedResourceError):
             return ""
+        except Exception as fault:  # noqa: BLE001 - a fault around one worker must not end the others
+            tell_fault(f"the link of {provider.name}", fault)
+            self._step(provider, supervision.Broken(process.number, "a fault of the gateway"))
+            return "a fault of the gateway"
 
     def _ended(self, provider: Provider, process: Process, code: int | None, reason: str) -> None:
         provider.processes.pop(process.number, None)

@@ -191,8 +191,13 @@ class Gateway:
                 continue
             if each.core.state == "failed" and each.core.reason in SECRET_REASONS:
                 self.fleet.apply(name, supervision.Start())
-            elif name == provider:
+            elif name == provider and each.core.state != "stopped":
                 self.fleet.apply(name, supervision.Restart(reason="its key changed"))
+
+    def agent_revoked(self, name: str) -> None:
+        """An agent's token is refused from now on: the sessions that it opened end."""
+        for session in [each for each in self.door.sessions if each.agent.name == name]:
+            session.end("the agent was revoked")
 
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
@@ -294,6 +299,7 @@ def _reply(end: wire.End) -> dict[str, Any]:
         "finish_reason": end.finish_reason,
         "usage": end.usage,
         "cost": end.cost,
+        "notices": end.notices,
         "call_id": end.call_id,
         "overhead_us": end.overhead_us,
         "upstream_us": end.upstream_us,

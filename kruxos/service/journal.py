@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from pathlib import Path
 
 from kruxos.cores.supervision import Announce
@@ -35,6 +36,12 @@ def close_log() -> None:
     for handler in list(LOG.handlers):
         LOG.removeHandler(handler)
         handler.close()
+
+
+def tell_fault(where: str, fault: Exception) -> None:
+    """A fault of our own that was contained: its kind and place, never its text, which may quote a call."""
+    stack = "".join(traceback.format_tb(fault.__traceback__))
+    LOG.error("fault in %s: %s\n%s", where, type(fault).__name__, stack)
 
 
 def tell_change(provider: str, change: Announce) -> None:

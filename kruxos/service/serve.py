@@ -143,7 +143,7 @@ def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -
     gateway.door = AgentDoor(gateway.calls, gateway.identify, open_session, nursery)
     door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
     control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
-    context = Context(gateway.data, gateway.vault, gateway.ledger, gateway)
+    context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
     nursery.start_soon(gateway.door.serve, door)
     nursery.start_soon(ControlDoor(control, context, nursery).serve)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import trio
 
+from kruxos.service.journal import tell_fault
+
 COMPACT_FROM = 1024
 
 
@@ -66,7 +68,10 @@ class Timers:
                     self._cancelled -= 1
                 else:
                     action, timer.action = timer.action, _nothing
-                    action()
+                    try:
+                        action()
+                    except Exception as fault:  # noqa: BLE001 - one call's fault must not stop all clocks
+                        tell_fault("a timer", fault)
             until = self._heap[0][0] if self._heap else float("inf")
             with trio.move_on_at(until):
                 await self._changed.wait()

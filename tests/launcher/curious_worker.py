@@ -25,6 +25,10 @@ def _death_signal() -> int:
     return value.value
 
 
+def preload() -> None:
+    """Nothing to share."""
+
+
 def _descriptors() -> list[int]:
     """Those that are open; the one that lists them is gone when it is looked at."""
     return sorted(int(each.name) for each in Path("/proc/self/fd").iterdir() if each.exists())

@@ -19,16 +19,22 @@ from dataclasses import dataclass, field
 
 import trio
 
-from kruxos import __version__, wire
+from kruxos import __version__, catalog, wire
 from kruxos.cores.supervision import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
 from kruxos.link import Link
 from kruxos_workers.exchange import Exchange, Worker
-from kruxos_workers.http import ClientLimits, ProviderClient
+from kruxos_workers.http import ClientLimits, ProviderClient, system_roots
 from kruxos_workers.limits import Limits
 from kruxos_workers.settings import read_settings
 
 BEAT_EVERY_S = 1.0
+
+
+def preload() -> None:
+    """What all workers share: read once by the launcher, before it forks."""
+    catalog.models()
+    system_roots()
 
 
 def main(link_fd: int) -> None:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.encoding import OUTPUT_TOKENS_DEFAULT, Draft, native_body, schema_of
+from kruxos.dialects.encoding import (
+    OUTPUT_TOKENS_DEFAULT,
+    Draft,
+    native_bytes,
+    native_fields,
+    request_headers,
+    schema_of,
+)
 from kruxos.dialects.text import body_bytes
 from kruxos.messages import Native, Request
 
@@ -34,12 +41,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
 
 
 def _headers(target: Target) -> dict[str, str]:
-    return {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if target.stream else "application/json",
-        "anthropic-version": VERSION,
-        **dict(target.profile.headers),
-    }
+    return {"anthropic-version": VERSION, **request_headers(target)}
 
 
 def _body(draft: Draft) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def _metadata(draft: Draft) -> dict[str, Any]:
 
 def _encode_native(request: Request, native: Native, target: Target) -> EncodedRequest:
     """The agent's own Messages request: only model, stream and effort are set, all else goes on as it came."""
-    body = native_body(native)
+    body = native_fields(native)
     draft = Draft.of(Request(messages=[], thinking_effort=request.thinking_effort), target)
     changes: dict[str, Any] = {"model": target.model}
     if bool(body.get("stream")) != target.stream:
@@ -144,8 +146,7 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     if request.thinking_effort is not None:
         changes |= _native_thinking(draft, body)
     headers = _headers(target) | {name: native.headers[name] for name in PASSED_HEADERS if name in native.headers}
-    unchanged = all(body.get(name) == value for name, value in changes.items())
-    data = native.body if unchanged else body_bytes(body | changes)
+    data = native_bytes(native, body, body | changes)
     return EncodedRequest(HttpRequest("POST", PATH, headers, data), draft.notices)
 
 

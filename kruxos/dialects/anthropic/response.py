@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, Ending, Target
 from kruxos.dialects.decoding import AnswerDecoder
-from kruxos.dialects.text import Joiner, scrub, whole
+from kruxos.dialects.text import Joiner, as_text, json_bytes, scrub, whole
 from kruxos.dialects.usage import merge
 from kruxos.errors import ProviderProtocolError
 from kruxos.events import FinishReason, TextDelta, ThinkingDelta, ToolCallBegin, ToolCallDelta, ToolCallEnd
@@ -217,7 +217,7 @@ class MessagesDecoder(AnswerDecoder):
         if rest := block.joiner.finish():
             self._out.append(TextDelta(block.index, rest))
         if block.citations:
-            self._state(block.index, self._model, CITATIONS, _json(block.citations))
+            self._state(block.index, self._model, CITATIONS, json_bytes(block.citations))
 
     def _stop_thinking(self, block: _Block) -> None:
         if rest := block.joiner.finish():
@@ -240,7 +240,7 @@ class MessagesDecoder(AnswerDecoder):
                 block.raw["input"] = parse_arguments(grown)
             else:
                 block.raw[name] = _text(block.raw, name) + grown
-        self._state(block.index, self._model, kind_of_block(block.kind), _json(block.raw))
+        self._state(block.index, self._model, kind_of_block(block.kind), json_bytes(block.raw))
 
 
 def _index(value: dict[str, Any]) -> int:
@@ -251,9 +251,4 @@ def _index(value: dict[str, Any]) -> int:
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return whole(value) if isinstance(value, str) else ""
-
-
-def _json(value: Any) -> bytes:
-    return compact_json(scrub(value)).encode()
+    return as_text(fields.get(name))

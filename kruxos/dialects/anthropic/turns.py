@@ -7,10 +7,11 @@ text is empty; thinking goes back with its signature, byte for byte, and only to
 
 from __future__ import annotations
 
+import base64
 from typing import Any, cast
 
 from kruxos.dialects.encoding import Draft
-from kruxos.dialects.media import split_data_url, to_base64
+from kruxos.dialects.media import text_of
 from kruxos.dialects.tool_names import legal_id
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
@@ -171,12 +172,11 @@ class Turns:
 
 
 def _document(part: Document, path: str) -> Block:
+    text = text_of(part)
     if part.url is not None:
         source = _from_url(part.url)
-    elif part.text is not None:
-        source = {"type": "text", "media_type": "text/plain", "data": part.text}
-    elif (part.media_type or "").startswith("text/"):
-        source = {"type": "text", "media_type": "text/plain", "data": (part.data or b"").decode("utf-8", "replace")}
+    elif text is not None:
+        source = {"type": "text", "media_type": "text/plain", "data": text}
     elif part.media_type == "application/pdf":
         source = _base64(part.media_type, part.data)
     else:
@@ -186,9 +186,11 @@ def _document(part: Document, path: str) -> Block:
 
 def _from_url(url: str) -> Block:
     """The source of an image or document; a ``data:`` URL is taken apart."""
-    split = split_data_url(url)
-    return {"type": "base64", "media_type": split[0], "data": split[1]} if split else {"type": "url", "url": url}
+    head, comma, data = url.partition(",")
+    if comma and head.startswith("data:") and head.endswith(";base64"):
+        return {"type": "base64", "media_type": head[len("data:") : -len(";base64")], "data": data}
+    return {"type": "url", "url": url}
 
 
 def _base64(media_type: str | None, data: bytes | None) -> Block:
-    return {"type": "base64", "media_type": media_type, "data": to_base64(data)}
+    return {"type": "base64", "media_type": media_type, "data": base64.b64encode(data or b"").decode()}

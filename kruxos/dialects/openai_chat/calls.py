@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from kruxos.dialects.text import Balance, Joiner, scrub, whole
+from kruxos.dialects.text import Balance, Joiner, as_text, scrub
 from kruxos.dialects.tool_names import made_up_id
 from kruxos.events import Event, ToolCallBegin, ToolCallDelta, ToolCallEnd
 from kruxos.messages import compact_json
@@ -59,7 +59,7 @@ class Calls:
         """Takes one delta in: its events are added to ``out``."""
         function = delta.get("function")
         fields = cast("dict[str, Any]", function) if isinstance(function, dict) else delta
-        call_id, name = _text(delta.get("id")), _text(fields.get("name"))
+        call_id, name = as_text(delta.get("id")), as_text(fields.get("name"))
         index, arguments = delta.get("index"), fields.get("arguments")
         if not (call_id or name or arguments):
             return
@@ -112,7 +112,3 @@ class Calls:
         if arguments := "".join(call.pieces):
             out.append(ToolCallDelta(call.index, arguments))
         call.pieces.clear()
-
-
-def _text(value: Any) -> str:
-    return whole(value) if isinstance(value, str) else ""

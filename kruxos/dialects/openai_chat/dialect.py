@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kruxos.dialects.base import DecodedRequest, Decoder, EncodedRequest, Encoder, Target
+from kruxos.dialects.openai_errors import encode_error
 from kruxos.errors import KruxosError
 from kruxos.messages import Request
 
@@ -50,7 +51,7 @@ class OpenAIChat:
 
     def encode_error(self, error: KruxosError) -> tuple[int, dict[str, str], bytes]:
         """See ``base.Dialect``."""
-        return errors.encode_error(error)
+        return encode_error(error)
 
 
 OPENAI_CHAT = OpenAIChat()

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 from kruxos.dialects.base import Ending
+from kruxos.dialects.openai_errors import error_body
 from kruxos.dialects.text import body_bytes, parse_json
 from kruxos.errors import KruxosError
 from kruxos.events import Event, Start, State, TextDelta, ThinkingDelta, ToolCallBegin, ToolCallDelta
 
-from .errors import error_body
 from .reasoning import DETAILS, FIELDS
 from .response import FINISH_REASONS
 from .usage import raw_usage

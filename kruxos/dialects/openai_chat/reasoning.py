@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from kruxos.dialects.text import scrub
-from kruxos.messages import compact_json
+from kruxos.dialects.text import json_bytes
 
 FIELDS = ("reasoning_content", "reasoning")
 DETAILS = "reasoning_details"
@@ -85,7 +84,7 @@ class Details:
         entries = [
             fields | {name: "".join(grown) for name, grown in pieces.items()} for fields, pieces in self._entries
         ]
-        return compact_json(scrub(entries)).encode()
+        return json_bytes(entries)
 
 
 def _is_other(entry: dict[str, Any], fragment: dict[str, Any]) -> bool:

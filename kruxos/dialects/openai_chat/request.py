@@ -7,11 +7,10 @@ servers refuse ``tools: []`` and null.
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.encoding import Draft, native_body, schema_of
+from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers, schema_of
 from kruxos.dialects.text import body_bytes
 from kruxos.messages import Native, Request
 
@@ -19,9 +18,6 @@ from .thinking import thinking_fields, thinks
 from .turns import chat_messages
 
 PATH = "/chat/completions"
-_FORMAT_NAME = re.compile(r"[^A-Za-z0-9_-]")
-_FORMAT_NAME_CHARS_MAX = 64
-_REFUSED_WHILE_THINKING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 
 
 def encode(request: Request, target: Target) -> EncodedRequest:
@@ -32,16 +28,8 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     body = _body(draft)
     draft.tell_dropped_states()
     return EncodedRequest(
-        HttpRequest("POST", PATH, _headers(target), body_bytes(body)), draft.notices, draft.names.changed
+        HttpRequest("POST", PATH, request_headers(target), body_bytes(body)), draft.notices, draft.names.changed
     )
-
-
-def _headers(target: Target) -> dict[str, str]:
-    return {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if target.stream else "application/json",
-        **dict(target.profile.headers),
-    }
 
 
 def _body(draft: Draft) -> dict[str, Any]:
@@ -115,9 +103,8 @@ FORCED_TOOL_CHOICES = {"plain": _forced_plain, "without_thinking": _forced_witho
 def _sampling(draft: Draft, *, is_thinking: bool) -> dict[str, Any]:
     profile, refuses = draft.target.profile, draft.row.refuses if draft.row else ()
     wishes = draft.sampling()
-    for name in [name for name in _REFUSED_WHILE_THINKING if is_thinking and name in wishes]:
-        del wishes[name]
-        draft.drop(name, "the model thinks, and takes it only when it does not")
+    if is_thinking:
+        draft.drop_while_thinking(wishes)
     if "seed" in wishes:
         wishes[profile.seed_field] = wishes.pop("seed")
     if draft.request.stop:
@@ -129,23 +116,16 @@ def _sampling(draft: Draft, *, is_thinking: bool) -> dict[str, Any]:
 
 
 def _response_format(draft: Draft) -> dict[str, Any]:
-    wish = draft.request.output_format
+    wish = draft.output_format()
     if wish is None:
         return {}
-    if wish.schema is not None and not draft.target.profile.json_schema:
-        draft.tell("output_format_reduced", "the provider takes no schema: any JSON object was asked for")
-    if wish.schema is None or not draft.target.profile.json_schema:
-        return {"response_format": {"type": "json_object"}}
-    name = _FORMAT_NAME.sub("_", wish.name)[:_FORMAT_NAME_CHARS_MAX] or "output"
-    schema: dict[str, Any] = {"name": name, "schema": wish.schema}
-    if wish.strict is not None:
-        schema["strict"] = wish.strict
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    kind = wish.pop("type")
+    return {"response_format": {"type": kind, kind: wish} if wish else {"type": kind}}
 
 
 def _encode_native(request: Request, native: Native, target: Target) -> EncodedRequest:
     """The agent's own request: only model, stream and effort are set, all else goes on as it came."""
-    body = native_body(native)
+    body = native_fields(native)
     draft = Draft.of(Request(messages=[], thinking_effort=request.thinking_effort), target)
     changes: dict[str, Any] = {"model": target.model, **thinking_fields(draft)}
     if bool(body.get("stream")) != target.stream:
@@ -157,5 +137,5 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     changed = body | changes
     if "stream_options" in changed and not (target.stream and target.profile.stream_usage):
         del changed["stream_options"]
-    data = native.body if changed == body else body_bytes(changed)
-    return EncodedRequest(HttpRequest("POST", PATH, _headers(target), data), draft.notices)
+    data = native_bytes(native, body, changed)
+    return EncodedRequest(HttpRequest("POST", PATH, request_headers(target), data), draft.notices)

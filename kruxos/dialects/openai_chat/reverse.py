@@ -6,13 +6,12 @@ What our language has no word for is kept in ``extra`` under its full path, and 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from kruxos.dialects.base import DecodedRequest
-from kruxos.dialects.media import split_data_url
+from kruxos.dialects.efforts import OPENAI_EFFORTS
+from kruxos.dialects.media import from_data_url
 from kruxos.dialects.reading import Reader, read_object
 from kruxos.errors import BadRequestError
 from kruxos.fields import Fields, wrong
@@ -28,7 +27,6 @@ from kruxos.messages import (
     Role,
     Text,
     Thinking,
-    ThinkingEffort,
     Tool,
     ToolCall,
     ToolResult,
@@ -43,15 +41,6 @@ _ROLES: dict[str, Role] = {
     "user": "user",
     "assistant": "assistant",
     "tool": "tool",
-}
-_EFFORTS: dict[str, ThinkingEffort] = {
-    "none": "none",
-    "minimal": "low",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "max",
-    "max": "max",
 }
 DETAILS_ORIGIN = "openrouter"
 """Only OpenRouter has reasoning details."""
@@ -68,7 +57,7 @@ def decode(body: bytes, headers: Mapping[str, str]) -> DecodedRequest:
     model = fields.text("model", limit=256)
     limit = fields.maybe_integer("max_completion_tokens", low=1)
     old_limit = fields.maybe_integer("max_tokens", low=1)
-    effort = fields.maybe_choice("reasoning_effort", tuple(_EFFORTS))
+    effort = fields.maybe_choice("reasoning_effort", tuple(OPENAI_EFFORTS))
     request = Request(
         messages,
         tools=[tool for tool in fields.items("tools", lambda v, p: _tool(reader, v, p), limit=1024) if tool],
@@ -82,7 +71,7 @@ def decode(body: bytes, headers: Mapping[str, str]) -> DecodedRequest:
         presence_penalty=fields.maybe_number("presence_penalty", low=-2, high=2),
         frequency_penalty=fields.maybe_number("frequency_penalty", low=-2, high=2),
         stop=_stop(fields),
-        thinking_effort=_EFFORTS[effort] if effort else None,
+        thinking_effort=OPENAI_EFFORTS[effort] if effort else None,
         output_format=_response_format(reader, fields),
         native=Native("openai-chat", body),
     )
@@ -143,7 +132,7 @@ def _read_refusal(_reader: Reader, fields: Fields) -> Part:
 def _read_image(reader: Reader, fields: Fields) -> Part:
     source = reader.fields(fields.raw("image_url"), fields.path("image_url"))
     url, detail = source.text("url"), source.maybe_choice("detail", ("auto", "low", "high"))
-    media_type, data = _from_data_url(url, source.path("url"))
+    media_type, data = from_data_url(url, source.path("url"))
     if data is None:
         return Image(url=url, detail=detail)
     return Image(data=data, media_type=media_type, detail=detail)
@@ -152,20 +141,10 @@ def _read_image(reader: Reader, fields: Fields) -> Part:
 def _read_file(reader: Reader, fields: Fields) -> Part:
     source = reader.fields(fields.raw("file"), fields.path("file"))
     name = source.maybe_text("filename", limit=1024)
-    media_type, data = _from_data_url(source.text("file_data"), source.path("file_data"))
+    media_type, data = from_data_url(source.text("file_data"), source.path("file_data"))
     if data is None:
         raise wrong(source.path("file_data"), "a data: URL", source.raw("file_data"))
     return Document(data=data, media_type=media_type, name=name)
-
-
-def _from_data_url(url: str, path: str) -> tuple[str | None, bytes | None]:
-    split = split_data_url(url)
-    if split is None:
-        return None, None
-    try:
-        return split[0], base64.b64decode(split[1], validate=True)
-    except binascii.Error:
-        raise BadRequestError(f"{path} is a data: URL whose base64 is broken", field=path) from None
 
 
 _READ: dict[str, Callable[[Reader, Fields], Part]] = {

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from kruxos.dialects.encoding import Draft
-from kruxos.dialects.media import data_url
+from kruxos.dialects.media import data_url, text_of
 from kruxos.dialects.text import parse_json
-from kruxos.dialects.tool_names import NAME_CHARS_MAX, legal_id, nine_characters
+from kruxos.dialects.tool_names import nine_characters, short_id
 from kruxos.errors import BadRequestError
 from kruxos.messages import (
     Document,
@@ -112,10 +112,9 @@ class _Turns:
         if isinstance(part, Image):
             url = part.url if part.url is not None else data_url(part.media_type, part.data)
             return {"type": "image_url", "image_url": {"url": url} | ({"detail": part.detail} if part.detail else {})}
-        if part.text is not None:
-            return {"type": "text", "text": part.text}
-        if (part.media_type or "").startswith("text/"):
-            return {"type": "text", "text": (part.data or b"").decode("utf-8", "replace")}
+        text = text_of(part)
+        if text is not None:
+            return {"type": "text", "text": text}
         return DOCUMENTS[self._profile.documents](self._draft, part, path)
 
     def _tool_result(self, part: ToolResult, path: str) -> None:
@@ -188,11 +187,7 @@ DOCUMENTS: dict[str, Callable[[Draft, Document, str], Wire]] = {
 }
 
 
-def _as_given(call_id: str) -> str:
-    return call_id if len(call_id) <= NAME_CHARS_MAX else legal_id(call_id)
-
-
-TOOL_IDS: dict[str, Callable[[str], str]] = {"as_given": _as_given, "nine_characters": nine_characters}
+TOOL_IDS: dict[str, Callable[[str], str]] = {"as_given": short_id, "nine_characters": nine_characters}
 
 
 def _own_thoughts(draft: Draft, message: Message) -> list[tuple[str, ProviderState]]:

@@ -1,0 +1,134 @@
+"""``kruxos agent``: agents and their tokens."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from kruxos.cli import asking, operating
+from kruxos.cli.failing import FAILED, OK, USAGE, CommandError
+from kruxos.cli.moments import ago
+from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
+from kruxos.cli.table import Cell, Column, table
+from kruxos.cli.terminal import terminal_of
+
+_COLUMNS = (
+    Column("NAME"), Column("STATUS"), Column("MODEL", gives=True), Column("ROLE"), Column("FALLBACK"),
+    Column("LAST CALL"), Column("CALLS", right=True),
+)  # fmt: skip
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """The noun's verbs."""
+    add_noun(subparsers, "agent", "Agents: who may call, and what may answer them.", VERBS)
+
+
+run = run_verb
+
+
+def _create_options(parser: Parser) -> None:
+    parser.add_argument("positional", nargs="?", metavar="NAME", help="the agent's name; or --name")
+    parser.add_argument("--name", help="the agent's name")
+    parser.add_argument("--model", metavar="PROVIDER", help="who answers it: a provider, PROVIDER/MODEL, or a model id")
+    parser.add_argument("--purpose", help="what it is for, in a few words")
+    parser.add_argument("--role", choices=["chat", "autonomous", "fallback"], help="whose default it uses (chat)")
+    parser.add_argument(
+        "--fallback", choices=["any", "local_only", "same_billing", "none"], help="how far its calls may move (any)"
+    )
+    add_json(parser)
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    names = {arguments.name, arguments.positional} - {None}
+    if len(names) != 1:
+        raise CommandError("an agent has one name", "kruxos agent create --name code-bot", USAGE)
+    wanted = {name: getattr(arguments, name) for name in ("model", "purpose", "role", "fallback")}
+    made = operating.operate("agent.create", {"name": names.pop(), **wanted})
+    if arguments.json:
+        operating.print_json(made)
+        return OK
+    operating.say("Agent created successfully.", *_token_lines(made))
+    operating.note(made["told"])
+    return OK
+
+
+def _token_lines(made: dict[str, Any]) -> list[str]:
+    return [f"Name:  {made['name']}", f"Token: {made['token']}", "Save this token — it will not be shown again."]
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    found = operating.operate("agent.list")
+    if arguments.json:
+        operating.print_json(found)
+        return OK
+    if not found["agents"]:
+        operating.say("No agents yet. Make one: kruxos agent create --name code-bot")
+        return OK
+    now = time.time()
+    operating.show(table(_COLUMNS, [_row(each, now) for each in found["agents"]], terminal_of(sys.stdout)))
+    return OK
+
+
+def _row(agent: dict[str, Any], now: float) -> list[Cell | str]:
+    model = "/".join(each for each in (agent["provider"], agent["model"]) if each) or "default"
+    status = Cell(agent["status"], "good" if agent["status"] == "active" else "dim")
+    last = ago(agent["last_call_at"], now) or "never"
+    return [agent["name"], status, model, agent["role"] or "chat", agent["fallback"], last, str(agent["calls"])]
+
+
+def _name_options(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the agent's name")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _revoke(arguments: argparse.Namespace) -> int:
+    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(f"Revoke {arguments.name}?"):
+        operating.say("Nothing was revoked.")
+        return FAILED
+    done = operating.operate("agent.revoke", {"name": arguments.name})
+    operating.say(f"Revoked {done['name']}: its token is refused from now on, and its connections end.")
+    return OK
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    question = f"Give {arguments.name} a new token, and refuse the old one?"
+    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(question):
+        operating.say("Nothing was changed.")
+        return FAILED
+    made = operating.operate("agent.rotate", {"name": arguments.name})
+    operating.say("The agent has a new token.", *_token_lines(made))
+    return OK
+
+
+_CREATE_TEXT = """\
+Make an agent and show its token, this once. A client gives it as `token=` or in $KRUXOS_AGENT_TOKEN.
+
+Its calls are answered by --model; then by the default for its role; then by the fallback provider. --fallback says how
+far they may move: any (that order), local_only (never off this machine), same_billing (never from a flat rate to a
+price by use, or back), none."""
+
+VERBS = (
+    Verb(
+        "create",
+        "make an agent and show its token",
+        _create,
+        _create_options,
+        _CREATE_TEXT,
+        "kruxos agent create --name code-bot --model claude-api\n"
+        'kruxos agent create --name research --model deepseek --purpose "reads papers"\n'
+        "kruxos agent create --name helper --model local-default --fallback local_only",
+    ),
+    Verb("list", "all agents", _list, add_json, examples="kruxos agent list\nkruxos agent list --json"),
+    Verb(
+        "revoke", "refuse an agent's token from now on", _revoke, _name_options, examples="kruxos agent revoke code-bot"
+    ),
+    Verb(
+        "rotate",
+        "a new token; restores a revoked agent",
+        _rotate,
+        _name_options,
+        examples="kruxos agent rotate code-bot",
+    ),
+)

@@ -1,0 +1,219 @@
+"""``kruxos model``: providers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from kruxos.cli import asking, operating
+from kruxos.cli.failing import FAILED, OK
+from kruxos.cli.model_view import added_lines, catalog_lines, list_lines, removed_lines, tested_lines
+from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
+from kruxos.cli.terminal import terminal_of
+
+TEST_WITHIN_S = 120.0
+ANSWER_GRACE_S = 10.0
+"""How much longer than the call the gateway's answer about it may take."""
+TYPES = "anthropic, openai, openai-codex, gemini, deepseek, glm, grok, mistral, groq, openrouter, local"
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """The noun's verbs."""
+    add_noun(subparsers, "model", "Providers: which there are, which are the defaults, whether they answer.", VERBS)
+
+
+run = run_verb
+
+
+def _add_options(parser: Parser) -> None:
+    parser.add_argument("type", metavar="TYPE", help=TYPES)
+    parser.add_argument("--name", help="the provider's name in models.yaml (default: the type; local: local-default)")
+    parser.add_argument("--auth", choices=["api-key", "oauth", "none"], help="how one signs in (default: the type's)")
+    parser.add_argument("--endpoint", metavar="URL", help="the server's address; with a version path it is a base_url")
+    parser.add_argument(
+        "--base-url", metavar="URL", help="the same, for OpenAI-compatible servers, such as https://host/v1"
+    )
+    parser.add_argument("--model", help="the model (default: the recommended one)")
+    parser.add_argument("--label", help="a name for people")
+    parser.add_argument("--key-stdin", action="store_true", help="read the key from standard input, without a prompt")
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    names = ("type", "name", "auth", "endpoint", "base_url", "model", "label")
+    wanted: dict[str, Any] = {name: getattr(arguments, name) for name in names}
+    plan = operating.operate("model.plan", wanted)
+    if plan["needs_key"]:
+        wanted["api_key"] = asking.ask_key(from_stdin=arguments.key_stdin)
+    added = operating.operate("model.add", wanted)
+    operating.say(*added_lines(added))
+    operating.note(added["told"])
+    return OK
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    found = operating.operate("model.list")
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(list_lines(found, terminal_of(sys.stdout)))
+        operating.note([found["config_problem"]] if found["config_problem"] else [])
+    return OK
+
+
+def _catalog_options(parser: Parser) -> None:
+    parser.add_argument("profile", nargs="?", metavar="KIND", help="anthropic, openai, gemini, deepseek ... (all)")
+    add_json(parser)
+
+
+def _catalog(arguments: argparse.Namespace) -> int:
+    found = operating.operate("model.catalog", {"profile": arguments.profile})
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(catalog_lines(found["models"], terminal_of(sys.stdout)))
+    return OK
+
+
+def _name_option(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the provider's name: `kruxos model list` shows them")
+
+
+def _test_options(parser: Parser) -> None:
+    _name_option(parser)
+    parser.add_argument(
+        "--timeout", type=float, default=TEST_WITHIN_S, metavar="SECONDS", help="how long the answer may take (120)"
+    )
+    add_json(parser)
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    wanted = {"name": arguments.name, "within_s": arguments.timeout}
+    result = operating.operate("model.test", wanted, timeout_s=arguments.timeout + ANSWER_GRACE_S)
+    if arguments.json:
+        operating.print_json(result)
+        return OK
+    operating.say(*tested_lines(result))
+    operating.note(result["told"])
+    return OK
+
+
+def _remove_options(parser: Parser) -> None:
+    _name_option(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    question = f"Remove {arguments.name} and its credentials?"
+    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(question):
+        operating.say("Nothing was removed.")
+        return FAILED
+    removed = operating.operate("model.remove", {"name": arguments.name})
+    operating.say(*removed_lines(removed))
+    return OK
+
+
+def _default_options(parser: Parser) -> None:
+    parser.add_argument(
+        "role", metavar="ROLE", choices=["chat", "autonomous", "fallback"], help="chat, autonomous or fallback"
+    )
+    _name_option(parser)
+
+
+def _default(arguments: argparse.Namespace) -> int:
+    done = operating.operate("model.default", {"role": arguments.role, "name": arguments.name})
+    operating.say(f"{done['name']} is the default for {done['role']}.")
+    operating.note(done["told"])
+    return OK
+
+
+def _confirm_options(parser: Parser) -> None:
+    _name_option(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _confirm(arguments: argparse.Namespace) -> int:
+    providers = operating.operate("model.list")["providers"]
+    known = next((each for each in providers if each["name"] == arguments.name), None)
+    if known is not None and known["stored_for"] is not None:
+        operating.say(f"The key of {known['name']} was stored for {known['stored_for']}.")
+        operating.say(f"It is to be sent to             {known['wanted_for']}.")
+        if asking.at_terminal() and not arguments.yes and not asking.ask_yes("Is that right?"):
+            operating.say("Nothing was changed.")
+            return FAILED
+    done = operating.operate("model.confirm", {"name": arguments.name})
+    operating.say(f"Confirmed: the key of {done['name']} goes to {done['destination']}.")
+    return OK
+
+
+def _enable(arguments: argparse.Namespace) -> int:
+    return _switch("model.enable", arguments.name, "takes calls")
+
+
+def _disable(arguments: argparse.Namespace) -> int:
+    return _switch("model.disable", arguments.name, "is out of use; its entry and its key stay")
+
+
+def _switch(operation: str, name: str, what: str) -> int:
+    done = operating.operate(operation, {"name": name})
+    operating.say(f"{done['name']} {what}.")
+    operating.note(done["told"])
+    return OK
+
+
+_ADD_TEXT = f"""\
+Add a provider to models.yaml, with its key in the vault. The key is asked for, or read from standard input where that
+is no terminal; it is never given on the command line. The first provider becomes the default for chat.
+
+Types: {TYPES}.
+Any server with OpenAI's API is `openai` with an --endpoint that includes the version, such as https://host/v1."""
+
+_ADD_EXAMPLES = """\
+kruxos model add anthropic --auth api-key
+kruxos model add openai --auth api-key < key.txt
+kruxos model add local --endpoint http://localhost:11434
+kruxos model add openai --auth api-key --name deepseek --endpoint https://api.deepseek.com/v1 --model deepseek-chat
+kruxos model add openai --auth none --name vllm --endpoint http://localhost:8000/v1 --model my-model"""
+
+_TEST_TEXT = "Ask a provider one small question through its worker, and say what is wrong if it does not answer."
+_CONFIRM_TEXT = """\
+Say that a provider's new address is right. Its key is bound to the address that it was stored for; when models.yaml
+moves it elsewhere, the key is withheld until this is done."""
+
+VERBS = (
+    Verb("add", "add a provider", _add, _add_options, _ADD_TEXT, _ADD_EXAMPLES),
+    Verb("list", "all providers", _list, add_json, examples="kruxos model list\nkruxos model list --json"),
+    Verb(
+        "catalog",
+        "the models that are known here, with prices",
+        _catalog,
+        _catalog_options,
+        "What the catalogue knows. Prices are US dollars for a million tokens. Other models can be used all the same.",
+        "kruxos model catalog\nkruxos model catalog deepseek",
+    ),
+    Verb("test", "one real call", _test, _test_options, _TEST_TEXT, "kruxos model test claude-api"),
+    Verb(
+        "remove",
+        "remove a provider and its credentials",
+        _remove,
+        _remove_options,
+        examples="kruxos model remove openai-codex\nkruxos model remove openai-codex --yes",
+    ),
+    Verb(
+        "default",
+        "set which provider answers for a role",
+        _default,
+        _default_options,
+        examples="kruxos model default chat claude-api\nkruxos model default fallback local-default",
+    ),
+    Verb(
+        "confirm",
+        "confirm a provider's new address",
+        _confirm,
+        _confirm_options,
+        _CONFIRM_TEXT,
+        "kruxos model confirm deepseek",
+    ),
+    Verb("enable", "let a provider take calls", _enable, _name_option, examples="kruxos model enable deepseek"),
+    Verb("disable", "take a provider out of use", _disable, _name_option, examples="kruxos model disable deepseek"),
+)

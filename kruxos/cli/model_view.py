@@ -1,0 +1,105 @@
+"""What ``kruxos model`` shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kruxos.cli.moments import money
+from kruxos.cli.table import Cell, Column, table
+from kruxos.cli.terminal import Terminal
+
+_COLUMNS = (
+    Column("NAME"),
+    Column("TYPE"),
+    Column("MODEL", gives=True),
+    Column("KEY", gives=True),
+    Column("STATE", gives=True),
+    Column("DEFAULT FOR", gives=True, optional=True),
+)
+_CATALOG_COLUMNS = (
+    Column("KIND"),
+    Column("MODEL", gives=True),
+    Column("CONTEXT", right=True),
+    Column("INPUT", right=True),
+    Column("OUTPUT", right=True),
+    Column("RETIRED", gives=True, optional=True),
+    Column("SUCCESSOR", gives=True, optional=True),
+)
+_KEYS = {
+    "stored": Cell("stored"),
+    "missing": Cell("no credentials configured", "bad"),
+    "destination_changed": Cell("withheld: address changed", "bad"),
+    "not_needed": Cell("not needed", "dim"),
+}
+_STATES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
+
+
+def added_lines(added: Mapping[str, Any]) -> list[str]:
+    """After ``model add``."""
+    where = f" at {added['base_url']}" if added["base_url"] else ""
+    key = ", its key in the vault" if added["auth"] == "api_key" else ""
+    lines = [f"Added {added['name']}: {added['model']}{where}{key}."]
+    lines += [f"It is the default for {role}." for role in added["default_for"]]
+    after = "Try it:" if added["in_force"] else "The gateway is not running; start it with `kruxos serve`, then:"
+    return [*lines, f"{after} kruxos model test {added['name']}"]
+
+
+def removed_lines(removed: Mapping[str, Any]) -> list[str]:
+    """After ``model remove``."""
+    if not removed["had_entry"]:
+        return [f"Removed the credentials of {removed['name']}; models.yaml did not have it."]
+    what = " and its credentials" if removed["had_key"] else ""
+    roles = removed["was_default_for"]
+    lines = [f"Removed {removed['name']}{what}."]
+    return lines + [f"Nobody is the default for {role} now: kruxos model default {role} NAME" for role in roles]
+
+
+def tested_lines(tested: Mapping[str, Any]) -> list[str]:
+    """After a ``model test`` that went well."""
+    usage = tested["usage"]
+    inputs = sum(usage.get(name) or 0 for name in ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens"))
+    cost = tested["cost"]
+    price = f", {money({cost['currency']: cost['total']})}" if cost else ""
+    tokens = f"{inputs} tokens in, {usage.get('output_tokens') or 0} out{price}"
+    return [f"{tested['name']} works: {tested['model']} answered in {tested['elapsed_ms'] / 1000:.2f} s ({tokens})."]
+
+
+def list_lines(found: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    """``model list``."""
+    if not found["providers"]:
+        return ["No model providers yet. Add one: kruxos model add anthropic --auth api-key"]
+    lines = table(_COLUMNS, [_row(each, running=found["running"]) for each in found["providers"]], terminal)
+    return lines if found["running"] else [*lines, "", "The gateway is not running: kruxos serve"]
+
+
+def _row(provider: Mapping[str, Any], *, running: bool) -> list[Cell | str]:
+    return [
+        provider["name"],
+        provider["type"],
+        provider["model"] or "",
+        _KEYS[provider["credentials"]],
+        _state(provider, running=running),
+        ", ".join(provider["default_for"]),
+    ]
+
+
+def _state(provider: Mapping[str, Any], *, running: bool) -> Cell:
+    if not provider["enabled"]:
+        return Cell("disabled", "dim")
+    if provider["state"] is None:
+        return Cell("not in force yet", "warn") if running else Cell("")
+    state, reason = provider["state"], provider["reason"]
+    return Cell(f"{state}: {reason.replace('_', ' ')}" if reason else state, _STATES.get(state, ""))
+
+
+def catalog_lines(models: Sequence[Mapping[str, Any]], terminal: Terminal) -> list[str]:
+    """``model catalog``."""
+    return table(_CATALOG_COLUMNS, [_catalog_row(each) for each in models], terminal)
+
+
+def _catalog_row(model: Mapping[str, Any]) -> list[Cell | str]:
+    prices = [f"${price}" if price is not None else "" for price in (model["input_price"], model["output_price"])]
+    context = f"{model['context']:,}" if model["context"] else ""
+    retired = model["retired"] or (f"on {model['retires']}" if model["retires"] else "")
+    return [model["profile"], model["id"], context, *prices, retired, model["successor"] or ""]

@@ -1,0 +1,49 @@
+"""How commands have operations done, and print what came of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kruxos.cli import asking
+from kruxos.cli.terminal import clean, plain, styled, terminal_of
+
+
+def operate(name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> dict[str, Any]:
+    """Has an operation done, in the gateway or here. Raises ``KruxosError``."""
+    from kruxos.config.directory import DataDirectory  # noqa: PLC0415 - help texts need none of this
+    from kruxos.operations.performing import perform  # noqa: PLC0415
+
+    given = {key: value for key, value in (arguments or {}).items() if value is not None}
+    options: dict[str, Any] = {} if timeout_s is None else {"timeout_s": timeout_s}
+    if asking.at_terminal():
+        options["ask_passphrase"] = asking.vault_passphrase
+    return perform(DataDirectory.find(), name, given, **options)
+
+
+def say(*lines: str) -> None:
+    """Prints lines for people."""
+    terminal = terminal_of(sys.stdout)
+    for line in lines:
+        print(plain(clean(line), terminal))
+
+
+def show(lines: Iterable[str]) -> None:
+    """Prints lines that are made for this terminal already."""
+    for line in lines:
+        print(line)
+
+
+def note(told: Sequence[str]) -> None:
+    """Prints what the person should know, besides what was asked."""
+    terminal = terminal_of(sys.stderr)
+    for each in told:
+        print(styled("note:", "warn", terminal), plain(clean(each), terminal), file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Prints a result as JSON."""
+    import json  # noqa: PLC0415 - only for --json
+
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,218 @@
+"""What ``kruxos status`` and ``kruxos worker list`` show: pure functions of what the gateway said, and of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kruxos.cli.moments import ago, clock, size, span
+from kruxos.cli.table import Cell, Column, table
+from kruxos.cli.terminal import Terminal, clean, cut, plain, styled
+
+RULE_COLUMNS = 48
+RECENT_S = 900.0
+"""A provider's failed call is worth advice for this long."""
+
+GATEWAY_KEYS = (
+    "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
+    "sessions", "calls", "launcher_pid", "launcher_restarts", "config_problem", "notices",
+)  # fmt: skip
+VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
+WORKER_KEYS = (
+    "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
+    "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
+)  # fmt: skip
+
+SCHEMA = """\
+--json prints one object; every key is always there, null where it is not known. Times are Unix seconds.
+  running            true: the gateway answered; false: this is what the data directory says
+  version, pid, started_at, data_directory, draining, sessions, calls, launcher_pid, launcher_restarts
+  vault              state (locked, unlocked), key_kept_in, records, reason; null: there is none yet
+  defaults           role -> provider
+  agents             agents that are registered and not revoked
+  config_problem     what is wrong with models.yaml as it is on disk; empty: it is in force
+  notices            a list of texts
+  workers            one object a provider, in the order of models.yaml:
+    provider, type, model
+    state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
+    since, pid, restarts, last_exit, in_flight, draining, rss_bytes
+    cooling_until, cooling_reason     until when the provider asked to be left alone, and why
+    last_error, last_error_at         the last failed attempt: an error code, and when
+    isolation        what of the cage was achieved"""
+
+_COLUMNS = (
+    Column("PROVIDER"),
+    Column("STATE", gives=True),
+    Column("PID", right=True),
+    Column("SINCE", right=True),
+    Column("RESTARTS", gives=True),
+    Column("IN FLIGHT", right=True, optional=True),
+    Column("COOLING UNTIL", gives=True, optional=True),
+    Column("LAST ERROR", gives=True, optional=True),
+    Column("MEMORY", right=True, optional=True),
+)
+_STYLES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
+_MENDED_HERE = frozenset({
+    "invalid_credentials", "insufficient_funds", "permission_denied", "model_not_found", "provider_misconfigured",
+    "provider_unreachable", "quota_exhausted", "needs_login",
+})  # fmt: skip
+"""Last errors that somebody has to do something about, and that do not show in the worker's state."""
+
+
+def to_json(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The documented object."""
+    shown = {key: status.get(key) for key in GATEWAY_KEYS}
+    vault = status.get("vault")
+    shown["vault"] = None if vault is None else {key: vault.get(key) for key in VAULT_KEYS}
+    shown["workers"] = [{key: worker.get(key) for key in WORKER_KEYS} for worker in status["workers"]]
+    return shown
+
+
+def status_lines(status: Mapping[str, Any], now: float, terminal: Terminal) -> list[str]:
+    """All of ``kruxos status``."""
+    rows = worker_lines if status["running"] else configured_lines
+    lines = [*_head(status, now, terminal), "", *rows(status["workers"], now, terminal)]
+    todo = [line for each in _todo(status, now) for line in _advice_lines(each, terminal)]
+    return [plain(line, terminal) for line in ([*lines, "", "To do:", *todo] if todo else lines)]
+
+
+def worker_lines(workers: Sequence[Mapping[str, Any]], now: float, terminal: Terminal) -> list[str]:
+    """The table of workers."""
+    if not workers:
+        return ["No model providers yet."]
+    return table(_COLUMNS, [_row(worker, now) for worker in workers], terminal)
+
+
+def configured_lines(workers: Sequence[Mapping[str, Any]], now: float, terminal: Terminal) -> list[str]:
+    """The providers of models.yaml, where there are no workers to speak of."""
+    if not workers:
+        return ["No model providers yet."]
+    rows = [[each["provider"], each["type"], each["model"] or "", _enabled(each)] for each in workers]
+    return table((Column("PROVIDER"), Column("TYPE"), Column("MODEL", gives=True), Column("ENABLED")), rows, terminal)
+
+
+def _enabled(worker: Mapping[str, Any]) -> Cell:
+    return Cell("no", "dim") if worker["state"] == "disabled" else Cell("yes")
+
+
+def _head(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterator[str]:
+    yield styled(f"KruxOS v{status['version']}", "bold", terminal)
+    yield "─" * min(RULE_COLUMNS, terminal.width or RULE_COLUMNS)
+    for title, value in _facts(status, now, terminal):
+        text = f"{title + ':':<10}{value}"
+        yield text if terminal.colour or terminal.width is None else cut(text, terminal.width, terminal)
+
+
+def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterator[tuple[str, str]]:
+    running = status["running"]
+    if running:
+        state = styled("stopping", "warn", terminal) if status["draining"] else styled("running", "good", terminal)
+        yield "Gateway", f"{state} (pid {status['pid']})"
+    else:
+        yield "Gateway", styled("not running", "bad", terminal)
+    vault = status["vault"]
+    if vault is not None:
+        state = styled(vault["state"], "bad" if vault["state"] == "locked" else "good", terminal)
+        yield "Vault", f"{state}, key kept in {clean(vault['key_kept_in'])}"
+    active = f", {status['sessions']} connected" if running else ""
+    yield "Agents", f"{status['agents']} registered{active}"
+    if status["defaults"]:
+        yield "Defaults", ", ".join(f"{role} {name}" for role, name in status["defaults"].items())
+    if running:
+        yield "Calls", f"{status['calls']} under way"
+        yield "Uptime", span(now - status["started_at"])
+    yield "Data", clean(status["data_directory"])
+
+
+def _row(worker: Mapping[str, Any], now: float) -> list[Cell | str]:
+    state, known = worker["state"], worker.get("since") is not None
+    more = f" +{worker['draining']} draining" if worker.get("draining") else ""
+    return [
+        worker["provider"],
+        Cell(state + more, _STYLES.get(state, "")),
+        str(worker["pid"]) if worker.get("pid") else "",
+        span(now - worker["since"]) if known else "",
+        _restarts(worker),
+        str(worker["in_flight"]) if known else "",
+        Cell(_cooling(worker, now), "warn"),
+        _last_error(worker, now),
+        size(worker.get("rss_bytes") or 0),
+    ]
+
+
+def _restarts(worker: Mapping[str, Any]) -> str:
+    count = worker.get("restarts")
+    if not count:
+        return "" if count is None else "0"
+    why = worker["last_exit"].replace("_", " ")
+    return f"{count} ({why})" if why else str(count)
+
+
+def _cooling(worker: Mapping[str, Any], now: float) -> str:
+    until = worker.get("cooling_until")
+    if until is None or until <= now:
+        return ""
+    why = f" ({worker['cooling_reason'].replace('_', ' ')})" if worker["cooling_reason"] else ""
+    return f"{clock(until, now)}{why}"
+
+
+def _last_error(worker: Mapping[str, Any], now: float) -> Cell:
+    code = worker.get("last_error")
+    return Cell(f"{code.replace('_', ' ')}, {ago(worker['last_error_at'], now)}") if code else Cell("")
+
+
+# What to do
+
+
+def _todo(status: Mapping[str, Any], now: float) -> Iterator[tuple[str, str, str]]:
+    """Who has a problem, what it is, and what mends it."""
+    if status["config_problem"]:
+        yield "models.yaml", *_split(status["config_problem"])
+    if not status["running"]:
+        yield "gateway", "not running", "kruxos serve"
+    vault = status["vault"]
+    if vault is not None and vault["state"] == "locked" and status["running"]:
+        yield "vault", vault["reason"] or "locked", "kruxos vault unlock"
+    if not status["workers"] and not status["config_problem"]:
+        yield "providers", "there are none", "kruxos model add anthropic --auth api-key"
+    elif "chat" not in status["defaults"] and status["workers"]:
+        name = status["workers"][0]["provider"]
+        yield "defaults", "no provider is the default for chat", f"kruxos model default chat {name}"
+    if status["running"]:
+        for worker in status["workers"]:
+            yield from _worker_todo(worker, status["defaults"], now)
+    for notice in status["notices"]:
+        yield "notice", *_split(notice)
+
+
+def _split(text: str) -> tuple[str, str]:
+    from kruxos.cli.failing import split_fix  # noqa: PLC0415 - a failure's words are rarely needed
+
+    return split_fix(text)
+
+
+def _worker_todo(worker: Mapping[str, Any], defaults: Mapping[str, str], now: float) -> Iterator[tuple[str, str, str]]:
+    from kruxos.operations.advice import advise  # noqa: PLC0415 - rarely needed
+
+    name, state = worker["provider"], worker["state"]
+    model = worker["model"]
+    if state in ("failed", "stopped"):
+        advice = advise(worker["reason"], name, kind=worker["type"], model=model)
+        yield name, advice.message, advice.fix
+    elif state == "backoff":
+        advice = advise("worker_lost", name, kind=worker["type"], model=model)
+        yield name, f"{advice.message} ({worker['reason']})", advice.fix
+    elif _cooling(worker, now):
+        message = f"asked to be left alone until {clock(worker['cooling_until'], now)}"
+        mended = "fallback" in defaults
+        yield name, message, "" if mended else "set a fallback provider: kruxos model default fallback NAME"
+    elif worker["last_error"] in _MENDED_HERE and now - (worker["last_error_at"] or 0) < RECENT_S:
+        advice = advise(worker["last_error"], name, kind=worker["type"], model=model)
+        yield name, f"{advice.message} (its last call failed {ago(worker['last_error_at'], now)})", advice.fix
+
+
+def _advice_lines(each: tuple[str, str, str], terminal: Terminal) -> list[str]:
+    who, what, fix = each
+    lines = [f"  {styled(who, 'bold', terminal)}: {line}" if not at else f"    {line}"
+             for at, line in enumerate(clean(what).splitlines())]  # fmt: skip
+    return [*lines, f"    {styled('fix:', 'good', terminal)} {clean(fix)}"] if fix else lines

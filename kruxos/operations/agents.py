@@ -1,0 +1,124 @@
+"""Agents: create, list, revoke, rotate."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+from kruxos import catalog
+from kruxos.config.model import ROLE_NAMES, ModelsConfig, RoleName
+from kruxos.config.pasted import shown
+from kruxos.cores.routing import AgentFacts
+from kruxos.fields import Fields
+from kruxos.ledger.agents import FALLBACKS, PURPOSE_CHARS_MAX, Agent, Fallback
+from kruxos.operations.base import Context, Operation, refused
+from kruxos.operations.moves import fallback_warnings
+from kruxos.operations.names import meant_provider
+
+_NAME_CHARS_MAX = 256
+
+
+async def create(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Makes an agent. ``token`` in the result is shown this once; ``told`` is what the operator should know.
+
+    Arguments: name; optional model (a provider, ``provider/model``, or a model id), purpose, role, fallback.
+    """
+    fields = Fields(arguments)
+    config = await context.read_config()
+    provider, model, told = _answers(config, fields.maybe_text("model", limit=_NAME_CHARS_MAX))
+    agent = Agent(
+        name=fields.text("name", limit=_NAME_CHARS_MAX),
+        created_at=time.time(),
+        provider=provider,
+        model=model,
+        purpose=fields.maybe_text("purpose", limit=4 * PURPOSE_CHARS_MAX) or "",
+        role=cast("RoleName | None", fields.maybe_choice("role", ROLE_NAMES)),
+        fallback=cast("Fallback", fields.maybe_choice("fallback", FALLBACKS) or "any"),
+    )
+    token = await context.aside(lambda: context.ledger.agents.create(agent))
+    return _shown(agent) | {"token": token.reveal(), "told": [*told, *fallback_warnings(config, _facts(agent))]}
+
+
+def _answers(config: ModelsConfig, asked: str | None) -> tuple[str | None, str | None, list[str]]:
+    """The provider and the model that ``--model`` names, and what is to be told of it."""
+    if asked is None:
+        return None, None, []
+    name, _, rest = asked.partition("/")
+    if asked not in config.providers and rest and name in config.providers:
+        return name, rest, []
+    known = {word for row in catalog.models() for word in (row.id, *row.aliases)}
+    known |= {each.model for each in config.providers.values() if each.model is not None}
+    if asked not in config.providers and asked in known:
+        return None, asked, []
+    provider, told = meant_provider(config, asked)
+    if not provider.enabled:
+        told.append(f"{provider.name} is disabled: `kruxos model enable {provider.name}`")
+    return provider.name, None, told
+
+
+def _facts(agent: Agent) -> AgentFacts:
+    wanted = f"{agent.provider}/{agent.model}" if agent.provider and agent.model else agent.provider or agent.model
+    return AgentFacts(agent.name, model=wanted, role=agent.role, fallback=agent.fallback)
+
+
+async def list_agents(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """All agents: what they may use, when they last called, how often."""
+    if not context.has_ledger:
+        return {"agents": []}
+    return {"agents": await context.aside(lambda: _with_activity(context))}
+
+
+def _with_activity(context: Context) -> list[dict[str, Any]]:
+    ledger = context.ledger
+    ledger.writer.flush()
+    calls = {each.group[0]: each.calls for each in ledger.usage(["agent"])}
+    listed: list[dict[str, Any]] = []
+    for agent in ledger.agents.list():
+        latest = ledger.calls(agent=agent.name, limit=1)
+        listed.append(_shown(agent) | {
+            "calls": calls.get(agent.name, 0),
+            "last_call_at": latest[0].started_at if latest else None,
+        })  # fmt: skip
+    return listed
+
+
+async def revoke(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Refuses an agent's token from now on, and ends the sessions that it opened."""
+    name = Fields(arguments).text("name", limit=_NAME_CHARS_MAX)
+    if not context.has_ledger:
+        raise refused(f"there is no agent {shown(name)}", "`kruxos agent list` shows those there are")
+    await context.aside(lambda: context.ledger.agents.revoke(name, time.time()))
+    if context.gateway is not None:
+        context.gateway.agent_revoked(name)
+    return {"name": name}
+
+
+async def rotate(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """A new ``token`` in place of the old one, shown this once; a revoked agent is restored by it."""
+    name = Fields(arguments).text("name", limit=_NAME_CHARS_MAX)
+    token = await context.aside(lambda: context.ledger.agents.rotate(name))
+    if context.gateway is not None:
+        context.gateway.agent_revoked(name)
+    return {"name": name, "token": token.reveal()}
+
+
+def _shown(agent: Agent) -> dict[str, Any]:
+    return {
+        "name": agent.name,
+        "status": "active" if agent.revoked_at is None else "revoked",
+        "provider": agent.provider,
+        "model": agent.model,
+        "purpose": agent.purpose,
+        "role": agent.role,
+        "fallback": agent.fallback,
+        "created_at": agent.created_at,
+        "revoked_at": agent.revoked_at,
+    }
+
+
+OPERATIONS = (
+    Operation("agent.create", create),
+    Operation("agent.list", list_agents, reads=True),
+    Operation("agent.revoke", revoke),
+    Operation("agent.rotate", rotate),
+)

@@ -1,0 +1,286 @@
+"""Providers: add, list, remove, default, confirm, enable, disable.
+
+Where vault and models.yaml both change, the order is such that a crash in between loses nothing and the command can be
+given again: a key is stored before the entry that wants it, and an entry goes before its key.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
+
+from kruxos.config import edit
+from kruxos.config.load import load
+from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider, RoleName, destination
+from kruxos.config.models_file import read_models
+from kruxos.config.problems import ConfigError, SetupError
+from kruxos.config.secret import Secret
+from kruxos.dialects.profiles import choose_profile
+from kruxos.errors import BadRequestError, VaultLockedError
+from kruxos.fields import Fields
+from kruxos.operations.additions import Addition, Wish, plan_addition
+from kruxos.operations.base import Context, Operation, refused
+from kruxos.operations.names import exact_provider, meant_provider, unknown_provider
+from kruxos.vault.vault import Entry, record_name
+
+KEY_CHARS_MAX = 8192
+_WORD_CHARS_MAX = 2048
+
+
+# Adding
+
+
+async def plan(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What ``model.add`` with the same arguments would do, and ``needs_key``: whether it will want ``api_key``.
+
+    Raises whatever speaks against it, so that nobody is asked for a key in vain.
+    """
+    prepared = await context.aside(lambda: _prepare(context, arguments))
+    addition = prepared.addition
+    if addition.auth == "api_key" and context.has_vault:
+        status = context.unlocked_vault().status()
+        if status.state == "locked":
+            raise VaultLockedError(status.reason)
+    return prepared.shown() | {"needs_key": addition.auth == "api_key"}
+
+
+async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Adds a provider: stores its key, writes its entry, and makes it the default for chat if there is none.
+
+    Arguments: type; optional name, auth, endpoint, base_url, model, label; ``api_key`` where the plan says so.
+    """
+    prepared = await context.aside(lambda: _prepare(context, arguments))
+    addition = prepared.addition
+    becomes_default = prepared.config.defaults.chat is None and addition.auth != "oauth"
+    stored_now = addition.auth == "api_key" and await _store_key(context, prepared.provider, _key(arguments))
+    try:
+        config = await context.edit(partial(_added, addition, becomes_default=becomes_default))
+    except SetupError:
+        if stored_now:
+            context.vault.remove(record_name(addition.name))
+        raise
+    default_for = [role for role in ROLE_NAMES if config.defaults.for_role(role) == addition.name]
+    return prepared.shown() | {"default_for": default_for, "in_force": context.gateway is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An addition that can be made: ``config`` is what the file will say, ``told`` what the person should know."""
+
+    addition: Addition
+    config: ModelsConfig
+    told: list[str]
+
+    @property
+    def provider(self) -> Provider:
+        return self.config.providers[self.addition.name]
+
+    def shown(self) -> dict[str, Any]:
+        fields = self.addition.fields
+        return {
+            "name": self.addition.name,
+            "type": fields["type"],
+            "auth": self.addition.auth,
+            "model": self.provider.model,
+            "base_url": fields.get("base_url") or fields.get("endpoint"),
+            "told": self.told,
+        }
+
+
+def _prepare(context: Context, arguments: dict[str, Any]) -> _Prepared:
+    """Raises ``RefusedError``, ``SetupError`` for what cannot be added."""
+    fields = Fields(arguments)
+    wish = Wish(
+        type=fields.text("type", limit=_WORD_CHARS_MAX),
+        **{
+            name: fields.maybe_text(name, limit=_WORD_CHARS_MAX)
+            for name in ("name", "auth", "endpoint", "base_url", "model", "label")
+        },
+    )
+    addition = plan_addition(wish, today=datetime.fromtimestamp(time.time(), UTC).date().isoformat())
+    text = read_models(context.data.models)
+    if addition.name in load(text).providers:
+        message = f"there is a provider {addition.name} already"
+        removal = f"`kruxos model remove {addition.name}`"
+        raise refused(message, f"give this one another name: --name {addition.name}-2; or first: {removal}")
+    config = _resolved(text, addition)
+    return _Prepared(addition, config, _notes(addition, config))
+
+
+def _resolved(text: str, addition: Addition) -> ModelsConfig:
+    """The file as it would be read. What is wrong with the entry is told without lines that nobody has written."""
+    own = f"providers.{addition.name}."
+    try:
+        return load(_added(addition, text, becomes_default=False))
+    except ConfigError as error:
+        if any(not f"{problem.path}.".startswith(own) for problem in error.problems):
+            raise
+        first = error.problems[0]
+        raise refused(f"{first.path.removeprefix(own)}: {first.message}", first.fix) from None
+
+
+def _notes(addition: Addition, config: ModelsConfig) -> list[str]:
+    own, provider = f"providers.{addition.name}.", config.providers[addition.name]
+    hints = [hint for hint in config.hints if hint.path.startswith(own)]
+    told = [*addition.told, *(f"{hint.path.removeprefix(own)} {hint.message}, {hint.fix}" for hint in hints)]
+    if addition.auth == "oauth":
+        told.append("signing in with an account is not in this version: it cannot answer yet")
+    elif choose_profile(provider.type, provider.base_url) is None:
+        told.append(f"this version cannot call providers of type {provider.type} yet")
+    return told
+
+
+def _added(addition: Addition, text: str, *, becomes_default: bool) -> str:
+    text = edit.add_provider(text, addition.name, addition.fields)
+    return edit.set_default(text, "chat", addition.name) if becomes_default else text
+
+
+def _key(arguments: dict[str, Any]) -> Secret:
+    key = Fields(arguments).maybe_text("api_key", limit=KEY_CHARS_MAX)
+    if not key or not key.strip():
+        raise BadRequestError("no API key was given", field="api_key")
+    return Secret(key.strip())
+
+
+async def _store_key(context: Context, provider: Provider, key: Secret) -> bool:
+    """Stores the provider's key, bound to where it may go. False: in place of one that was there."""
+    name, to = record_name(provider.name), destination(provider)
+
+    def store() -> bool:
+        vault = context.unlocked_vault()
+        fresh = all(entry.name != name for entry in vault.list())
+        vault.replace(name, "api-key", key, to)
+        return fresh
+
+    return await context.aside(store)
+
+
+# Listing
+
+
+async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """All providers as models.yaml has them, with their keys' state, and their workers' where the gateway runs."""
+    config, problem = await _config_to_show(context)
+    stored = {entry.name: entry for entry in context.vault.list()} if config.providers and context.has_vault else {}
+    workers = (
+        {} if context.gateway is None else {each["provider"]: each for each in context.gateway.status()["workers"]}
+    )
+    return {
+        "providers": [_shown(each, config, stored, workers.get(each.name)) for each in config.providers.values()],
+        "running": context.gateway is not None,
+        "config_problem": problem,
+    }
+
+
+async def _config_to_show(context: Context) -> tuple[ModelsConfig, str]:
+    try:
+        return await context.read_config(), ""
+    except SetupError as error:
+        if context.gateway is None:
+            raise
+        return context.gateway.config, str(error)
+
+
+def _shown(
+    provider: Provider, config: ModelsConfig, stored: dict[str, Entry], worker: dict[str, Any] | None
+) -> dict[str, Any]:
+    entry = stored.get(record_name(provider.name))
+    return {
+        "name": provider.name,
+        "label": provider.label,
+        "type": provider.type,
+        "model": provider.model,
+        "auth": provider.auth,
+        "base_url": provider.base_url,
+        "enabled": provider.enabled,
+        "default_for": [role for role in ROLE_NAMES if config.defaults.for_role(role) == provider.name],
+        "credentials": _credentials(provider, entry),
+        "stored_for": None if entry is None else str(entry.destination),
+        "wanted_for": str(destination(provider)),
+        "state": None if worker is None else worker["state"],
+        "reason": None if worker is None else worker["reason"],
+    }
+
+
+def _credentials(provider: Provider, entry: Entry | None) -> str:
+    """stored, missing, destination_changed or not_needed."""
+    if provider.auth == "none":
+        return "not_needed"
+    if entry is None:
+        return "missing"
+    return "stored" if entry.destination == destination(provider) else "destination_changed"
+
+
+# Changing
+
+
+async def remove(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Removes a provider, the defaults that name it, and its key; or the key alone, where nothing else is left."""
+    name = Fields(arguments).text("name", limit=_WORD_CHARS_MAX)
+    config = await context.read_config()
+    there = name in config.providers
+    if there:
+        await context.edit(lambda text: edit.remove_provider(text, name))
+    had_key = context.has_vault and await context.aside(lambda: context.vault.remove(record_name(name)))
+    if not there and not had_key:
+        raise unknown_provider(config, name)
+    was_default_for = [role for role in ROLE_NAMES if config.defaults.for_role(role) == name]
+    return {"name": name, "had_entry": there, "had_key": had_key, "was_default_for": was_default_for}
+
+
+async def default(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Sets which provider answers for a role where an agent has none of its own."""
+    fields = Fields(arguments)
+    role = cast("RoleName", fields.choice("role", ROLE_NAMES))
+    provider, told = await _meant(context, fields)
+    if not provider.enabled:
+        told.append(f"{provider.name} is disabled: `kruxos model enable {provider.name}`")
+    await context.edit(lambda text: edit.set_default(text, role, provider.name))
+    return {"role": role, "name": provider.name, "told": told}
+
+
+async def confirm(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The operator's word that a provider's new address is right: its key goes there from now on."""
+    provider = exact_provider(await context.read_config(), Fields(arguments).text("name", limit=_WORD_CHARS_MAX))
+    to = destination(provider)
+    await context.aside(lambda: context.unlocked_vault().rebind(record_name(provider.name), to))
+    await context.secret_stored(provider.name)
+    return {"name": provider.name, "destination": str(to)}
+
+
+async def enable(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Lets a provider take calls."""
+    return await _set_enabled(context, arguments, enabled=True)
+
+
+async def disable(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes a provider out of use; its entry and key stay, and calls under way finish."""
+    return await _set_enabled(context, arguments, enabled=False)
+
+
+async def _set_enabled(context: Context, arguments: dict[str, Any], *, enabled: bool) -> dict[str, Any]:
+    provider, told = await _meant(context, Fields(arguments))
+    config = await context.edit(lambda text: edit.set_field(text, provider.name, "enabled", enabled))
+    roles = [role for role in ROLE_NAMES if config.defaults.for_role(role) == provider.name]
+    if not enabled and roles:
+        told.append(f"it is still the default for {' and '.join(roles)}: calls go on to the next in the order")
+    return {"name": provider.name, "enabled": enabled, "told": told}
+
+
+async def _meant(context: Context, fields: Fields) -> tuple[Provider, list[str]]:
+    return meant_provider(await context.read_config(), fields.text("name", limit=_WORD_CHARS_MAX))
+
+
+OPERATIONS = (
+    Operation("model.plan", plan, reads=True),
+    Operation("model.add", add),
+    Operation("model.list", list_models, reads=True),
+    Operation("model.remove", remove),
+    Operation("model.default", default),
+    Operation("model.confirm", confirm),
+    Operation("model.enable", enable),
+    Operation("model.disable", disable),
+)
