@@ -58,9 +58,9 @@ class PartsDecoder(AnswerDecoder):
         """A tool call that came in one piece; the part stays open for a state."""
         self._open(OTHER)
         self._has_calls = True
-        name = as_text(name)
-        given_id = as_text(call_id) or self._made_up_id(name)
-        self._out.append(ToolCallBegin(self._index, given_id, self._encoded.tool_names.get(name, name)))
+        sent = as_text(name)
+        given_id = as_text(call_id) or self._made_up_id(sent)
+        self._out.append(ToolCallBegin(self._index, given_id, self._encoded.tool_names.get(sent, sent)))
         if arguments:
             text = whole(arguments) if isinstance(arguments, str) else compact_json(scrub(arguments))
             self._out.append(ToolCallDelta(self._index, text))

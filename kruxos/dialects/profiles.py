@@ -16,10 +16,11 @@ _OPENAI = _SAMPLING - {"top_k"}
 class Profile:
     """One provider's or server's ways.
 
-    ``auth`` is ``x-api-key`` or ``bearer``. ``headers`` go with every request. ``sampling`` names the wishes of a
-    request that it takes (``stop`` among them); temperatures are clamped to the range. The fields after that are the
-    Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
-    tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of numeric codes.
+    ``auth`` is ``bearer``, or the header that holds the key. ``headers`` go with every request. ``sampling`` names
+    the wishes of a request that it takes (``stop`` among them); temperatures are clamped to the range. The fields
+    after that are the Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said,
+    ``tool_ids`` how ids of tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of
+    numeric codes. ``names_begin_with_letter``: names of tools do, or with ``_``.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Profile:
     reasoning: str = "never"
     reasoning_outside: bool = False
     error_codes: str = "none"
+    names_begin_with_letter: bool = False
 
 
 ANTHROPIC = Profile(
@@ -131,7 +133,20 @@ OPENROUTER = Profile(
     documents="file",
 )
 
-PROFILES = {row.name: row for row in (ANTHROPIC, OPENAI, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER)}
+GEMINI = Profile(
+    "gemini",
+    "gemini",
+    "https://generativelanguage.googleapis.com/v1beta",
+    auth="x-goog-api-key",
+    sampling=_SAMPLING - {"presence_penalty", "frequency_penalty"},
+    names_begin_with_letter=True,
+)
+OLLAMA = Profile("ollama", "ollama", "http://localhost:11434")
+
+PROFILES = {
+    row.name: row
+    for row in (ANTHROPIC, OPENAI, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER, GEMINI, OLLAMA)
+}
 
 
 def choose_profile(kind: str, base_url: str, name: str | None = None) -> Profile | None:
