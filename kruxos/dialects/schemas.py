@@ -177,11 +177,12 @@ def _nullable(fields: Schema) -> Schema:
 
 def _tuple(fields: Schema) -> Schema:
     """Lists of fixed places as JSON Schema said them before 2020."""
-    if not isinstance(fields["items"], list):
+    places: Any = fields["items"]
+    if not isinstance(places, list):
         return fields
     rest = {name: inner for name, inner in fields.items() if name not in ("items", "additionalItems")}
     more: Any = fields.get("additionalItems")
-    return rest | {"prefixItems": fields["items"]} | ({} if more is None else {"items": more})
+    return rest | {"prefixItems": cast("list[Any]", places)} | ({} if more is None else {"items": more})
 
 
 _OTHER_WORDS: dict[str, Callable[[Schema], Schema]] = {

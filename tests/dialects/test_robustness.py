@@ -14,7 +14,7 @@ from kruxos.dialects.base import Target
 from kruxos.events import encode_events
 from tests.dialects.support import decoder, run, sse, target
 
-AIMS = [target("anthropic"), target("generic"), target("mistral")]
+AIMS = [target("anthropic"), target("generic"), target("mistral"), target("gemini"), target("ollama")]
 LEAF = st.none() | st.booleans() | st.integers(-1, 3) | st.text(alphabet='a"\\{\ud83d', max_size=3) | st.just("text")
 KEYS = {
     "anthropic": ["type", "index", "content_block", "delta", "message", "usage", "text", "thinking", "signature",
@@ -24,6 +24,13 @@ KEYS = {
                     "name", "arguments", "index", "finish_reason", "usage", "reasoning", "reasoning_content", "refusal",
                     "reasoning_details", "type", "text", "thinking", "error", "x_groq", "native_finish_reason",
                     "prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "cached_tokens"],
+    "gemini": ["candidates", "content", "parts", "text", "thought", "thoughtSignature", "functionCall", "id", "name",
+               "args", "index", "finishReason", "finishMessage", "promptFeedback", "blockReason", "usageMetadata",
+               "promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount",
+               "toolUsePromptTokenCount", "totalTokenCount", "modelVersion", "responseId", "groundingMetadata",
+               "inlineData", "error", "details", "@type", "violations", "retryDelay", "status", "code", "message"],
+    "ollama": ["model", "created_at", "message", "content", "thinking", "tool_calls", "id", "function", "name", "index",
+               "arguments", "done", "done_reason", "response", "eval_count", "prompt_eval_count", "error"],
 }  # fmt: skip
 TYPES = ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
          "message_stop", "error", "text", "thinking", "tool_use", "text_delta", "thinking_delta", "input_json_delta",
@@ -85,6 +92,46 @@ STREAM: list[Any] = [
 ]
 
 
+CANDIDATE: dict[str, Any] = {
+    "content": {"role": "model", "parts": [
+        {"text": "x", "thought": True}, {"text": "y", "thought": True, "thoughtSignature": "Eq=="}, {"text": "z"},
+        {"functionCall": {"id": "i", "name": "f", "args": {"a": 1}}, "thoughtSignature": "Eq=="},
+        {"executableCode": {"code": "x"}}, {"text": "", "thoughtSignature": "Eq=="},
+    ]},
+    "finishReason": "STOP", "finishMessage": "m", "index": 0, "groundingMetadata": {"groundingChunks": [{}]},
+}  # fmt: skip
+DETAILS: list[Any] = [
+    {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "PerDay"}]},
+    {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"},
+    {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "x", "metadata": {"quota_limit": "PerDay"}},
+]
+GOOGLE: dict[str, Any] = {
+    "candidates": [CANDIDATE], "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "m"},
+    "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1, "thoughtsTokenCount": 1, "totalTokenCount": 5},
+    "modelVersion": "models/m", "responseId": "r",
+}  # fmt: skip
+EXHAUSTED: dict[str, Any] = {"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED", "details": DETAILS}}
+LINE: dict[str, Any] = {
+    "model": "m", "created_at": "t", "done": True, "done_reason": "stop", "eval_count": 1, "prompt_eval_count": 2,
+    "message": {"role": "assistant", "content": "x", "thinking": "y",
+                "tool_calls": [{"id": "i", "function": {"index": 0, "name": "f", "arguments": {"a": 1}}}]},
+}  # fmt: skip
+STREAMS: dict[str, Any] = {
+    "anthropic": STREAM, "openai-chat": [CHUNK, CHUNK], "gemini": [GOOGLE, GOOGLE, EXHAUSTED], "ollama": [LINE],
+}  # fmt: skip
+ANSWERS: dict[str, Any] = {
+    "anthropic": {
+        "type": "message",
+        "content": [event["content_block"] for event in STREAM if "content_block" in event],
+    },
+    "openai-chat": {
+        "id": "x", "model": "m", "usage": USAGE, "choices": [{"message": MESSAGE, "finish_reason": "stop"}],
+    },
+    "gemini": GOOGLE,
+    "ollama": LINE,
+}  # fmt: skip
+
+
 def spoiled(value: Any, data: st.DataObject) -> Any:
     """The value with one place in it, anywhere, replaced by something odd."""
     inner = isinstance(value, (dict, list)) and value
@@ -101,16 +148,10 @@ def spoiled(value: Any, data: st.DataObject) -> Any:
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_no_odd_value_in_a_right_place_makes_a_decoder_raise(aim: Target, data: st.DataObject) -> None:
-    stream = spoiled(STREAM if aim.profile.dialect == "anthropic" else [CHUNK, CHUNK], data)
+    stream = spoiled(STREAMS[aim.profile.dialect], data)
     events = [json.dumps(event) for event in stream] if isinstance(stream, list) else [json.dumps(stream)]
     check(aim, sse(*events, "[DONE]"), "text/event-stream")
-    whole: Any = {
-        "type": "message",
-        "content": [event["content_block"] for event in STREAM if "content_block" in event],
-    }
-    if aim.profile.dialect != "anthropic":
-        whole = {"id": "x", "model": "m", "usage": USAGE, "choices": [{"message": MESSAGE, "finish_reason": "stop"}]}
-    check(aim, json.dumps(spoiled(whole, data)).encode(), "application/json")
+    check(aim, json.dumps(spoiled(ANSWERS[aim.profile.dialect], data)).encode(), "application/json")
 
 
 @pytest.mark.parametrize("aim", AIMS, ids=lambda aim: aim.profile.name)
@@ -147,6 +188,10 @@ def claude(kind: str, **fields: Any) -> bytes:
     return sse({"type": "content_block_delta", "index": 0, "delta": {"type": kind, **fields}})
 
 
+def google(*parts: dict[str, Any]) -> bytes:
+    return sse({"candidates": [{"content": {"parts": list(parts)}}]})
+
+
 OPENED = {"type": "content_block_start", "index": 0}
 LONG = {
     "text": (GENERIC := target("generic"), b"", chat({"content": "x"})),
@@ -163,6 +208,9 @@ LONG = {
         chat({"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "x"}]}),
     ),
     "thinking and text": (GENERIC, b"", chat({"content": "x", "reasoning": "y"})),
+    "google's parts": (target("gemini"), b"", google({"text": "x"}, {"text": "y", "thoughtSignature": "Eq=="})),
+    "google's calls": (target("gemini"), b"", google({"functionCall": {"name": "f", "args": {}}})),
+    "ollama's lines": (target("ollama"), b"", b'{"message":{"content":"x","thinking":"y"}}\n'),
     "signature": (
         target("anthropic"),
         sse({**OPENED, "content_block": {"type": "thinking"}}),

@@ -34,9 +34,12 @@ def _bytes(value: Any) -> int:
     """The bytes of all texts in a value; images are counted apart."""
     if isinstance(value, str):
         return len(value.encode("utf-8", "replace"))
+    sizes: list[int] = []
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        return sum(len(name) + _bytes(inner) for name, inner in fields.items() if name != "images")
-    if isinstance(value, list):
-        return sum(_bytes(inner) for inner in cast("list[Any]", value))
-    return len(str(value))
+        sizes = [len(name) + _bytes(inner) for name, inner in fields.items() if name != "images"]
+    elif isinstance(value, list):
+        sizes = [_bytes(inner) for inner in cast("list[Any]", value)]
+    else:
+        return len(str(value))
+    return sum(sizes)
