@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from kruxos.dialects import failures
+from kruxos.dialects import failures, verdicts
 from kruxos.dialects.base import EncodedRequest, Ending, Target
 from kruxos.dialects.decoding import Framing
+from kruxos.dialects.failures import Failure
 from kruxos.dialects.json_stream import ObjectStream
 from kruxos.dialects.parts import OTHER, TEXT, THINKING, PartsDecoder
 from kruxos.dialects.text import as_text, json_bytes, scrub, whole
 from kruxos.dialects.usage import merge
 from kruxos.dialects.verdicts import Codes
+from kruxos.errors import KruxosError, ProviderFailedError
 from kruxos.events import FinishReason, Notice, TextDelta, ThinkingDelta
 
 from .errors import error_of
@@ -186,7 +188,7 @@ class GeminiDecoder(PartsDecoder):
             return
         reason = self._reason(raw)
         if reason == "error" and not self._has_content:  # nothing came that could be used: another may do better
-            self._refused({"code": raw, "message": self._finish_message})
+            self._fail(self._failed_answer(raw))
             return
         self._start(self._name())
         self._flush()
@@ -201,6 +203,11 @@ class GeminiDecoder(PartsDecoder):
             stop_detail=self._finish_message,
         )
         self._conclude(ending, contradiction(self.usage, self.raw_usage) if self.usage else None)
+
+    def _failed_answer(self, raw: str) -> KruxosError:
+        failure = Failure(message=as_text(self._finish_message), code=raw)
+        sent = self._encoded.http.body
+        return verdicts.error_of(ProviderFailedError, failure, self._target, sent=sent, billed_maybe=True)
 
     def _reason(self, raw: str) -> FinishReason:
         if self._finish_reason is None:

@@ -45,7 +45,7 @@ def error_of(
 ) -> KruxosError:
     """The error for a failure, with the command that mends it."""
     said = failure.said().lower()
-    kind = next((kind for pattern, kind in _SAYS if pattern.search(said)), None) or verdicts.kind_of(failure)
+    kind = next((kind for pattern, kind in _SAYS if pattern.search(said)), None) or _by_status(failure)
     error = verdicts.error_of(kind, failure, target, headers=headers, sent=sent, billed_maybe=billed_maybe)
     if kind is errors.ModelNotFoundError:
         error.message = f"{target.provider} has no model {target.model}: get it with `ollama pull {target.model}`"
@@ -54,6 +54,11 @@ def error_of(
             f"{target.provider} has not the memory for {target.model}: choose a smaller model or quantization"
         )
     return error
+
+
+def _by_status(failure: Failure) -> Kind:
+    """Within a stream there is no status: the server itself has failed."""
+    return errors.ProviderFailedError if failure.status is None else verdicts.kind_of(failure)
 
 
 # Which status an agent that speaks this protocol expects for our codes.
