@@ -145,22 +145,22 @@ def test_an_answer_that_is_json_stays_text_for_a_reference_in_it_would_be_refuse
 def test_signatures_go_back_where_they_were_byte_for_byte() -> None:
     turn = assistant(
         Thinking("hm", signed("", "thought")),
-        Thinking("aha", signed("A==")),
-        Text("yes", signed("B==")),
-        ToolCall("a", "f", {}, state=signed("C==")),
+        Thinking("aha", signed("QQ==")),
+        Text("yes", signed("Qg==")),
+        ToolCall("a", "f", {}, state=signed("Qw==")),
         ToolCall("b", "f", {}),
-        signed("D=="),
+        signed("RA=="),
         signed('{"executableCode":{"language":"PYTHON","code":"1"}}', "part"),
         signed("{}", "grounding"),
     )
     body, encoded = encode(Request([user("hi"), turn, tool(ToolResult("a", "1"), ToolResult("b", "2"))]))
     assert body["contents"][1]["parts"] == [
         {"text": "hm", "thought": True},
-        {"text": "aha", "thought": True, "thoughtSignature": "A=="},
-        {"text": "yes", "thoughtSignature": "B=="},
-        {"functionCall": {"id": "a", "name": "f", "args": {}}, "thoughtSignature": "C=="},
+        {"text": "aha", "thought": True, "thoughtSignature": "QQ=="},
+        {"text": "yes", "thoughtSignature": "Qg=="},
+        {"functionCall": {"id": "a", "name": "f", "args": {}}, "thoughtSignature": "Qw=="},
         {"functionCall": {"id": "b", "name": "f", "args": {}}},
-        {"text": "", "thoughtSignature": "D=="},
+        {"text": "", "thoughtSignature": "RA=="},
         {"executableCode": {"language": "PYTHON", "code": "1"}},
     ]
     assert encoded.notices == []

@@ -36,7 +36,7 @@ def value(*parts: dict[str, Any], reason: str | None = None, **fields: Any) -> d
 
 
 def read(*values: dict[str, Any], **tool_names: str) -> tuple[Decoder, list[Event]]:
-    reading = decoder(AIM, sent(**tool_names))
+    reading = decoder(AIM, sent(None, **tool_names))
     return reading, run(reading, sse(*values))
 
 

@@ -24,7 +24,13 @@ from kruxos.messages import Text, ToolCall
 from tests.dialects.support import decoder, parts_of, run, sent, target
 
 AIM = target("ollama", "qwen3:8b")
-DONE = {"done": True, "done_reason": "stop", "total_duration": 9, "prompt_eval_count": 26, "eval_count": 282}
+DONE: dict[str, Any] = {
+    "done": True,
+    "done_reason": "stop",
+    "total_duration": 9,
+    "prompt_eval_count": 26,
+    "eval_count": 282,
+}
 
 
 def line(content: str = "", **fields: Any) -> dict[str, Any]:
@@ -38,7 +44,7 @@ def ndjson(*lines: dict[str, Any]) -> bytes:
 
 
 def read(*lines: dict[str, Any], **tool_names: str) -> tuple[Decoder, list[Event]]:
-    reading = decoder(AIM, sent(**tool_names), "application/x-ndjson")
+    reading = decoder(AIM, sent(None, **tool_names), "application/x-ndjson")
     return reading, run(reading, ndjson(*lines))
 
 
