@@ -1,3 +1,4 @@
+from msgpack import exceptions as exceptions
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,7 @@
 """The command line: ``kruxos``.
 
 main        the entry: finds the noun, loads its file, turns every failure into words and an exit code
-one file a noun: serve, status, chat, model, vault, worker, agent, usage, version
+one file a noun: serve, status, chat, model, vault, worker, agent, usage, simulate, version
 *_view      what a noun shows, as pure functions of what the gateway said
 parsing, asking, failing, operating, terminal, table, moments   what the nouns share
 

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 
 from kruxos.cli import failing
 from kruxos.cli.parsing import Parser
@@ -23,8 +22,6 @@ NOUNS = {
     "simulate": "run a local server that behaves like a provider",
     "version": "the version",
 }
-_LATER = ("simulate",)
-"""Shown where it is installed."""
 
 _EXAMPLES = f"""\
 examples:
@@ -63,28 +60,24 @@ def _run(words: list[str]) -> int:
     parser = Parser(prog="kruxos", description="Every model for every agent on this machine.", epilog=_EXAMPLES)
     parser.add_argument("--version", action="store_true", help="print the version")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
-    if noun in _nouns():
+    if noun in NOUNS:
         module = import_module(f"kruxos.cli.{noun}")
         module.add_parser(subparsers)
         code: int | None = module.run(parser.parse(words))
         return code or failing.OK
     if noun and not noun.startswith("-"):
         return _unknown(noun)
-    for name in _nouns():
-        subparsers.add_parser(name, help=NOUNS[name])
+    for name, summary in NOUNS.items():
+        subparsers.add_parser(name, help=summary)
     if parser.parse(words).version:
         return _run(["version"])
     parser.print_help()
     return failing.OK
 
 
-def _nouns() -> list[str]:
-    return [noun for noun in NOUNS if noun not in _LATER or find_spec(f"kruxos.cli.{noun}") is not None]
-
-
 def _unknown(noun: str) -> int:
     from difflib import get_close_matches  # noqa: PLC0415 - only here
 
-    near = get_close_matches(noun, _nouns(), 1)
+    near = get_close_matches(noun, NOUNS, 1)
     failing.tell("there is no such command", f"kruxos {near[0]}" if near else "kruxos --help shows those there are")
     return failing.USAGE

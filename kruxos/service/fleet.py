@@ -74,6 +74,7 @@ class Provider:
 
     name: str
     core: Supervision
+    enabled: bool = False
     processes: dict[int, Process] = field(default_factory=dict[int, Process])
     current: Process | None = None
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
@@ -103,7 +104,10 @@ class Fleet:
     # What the configuration says
 
     def configure(self, enabled: Mapping[str, bool], changed: set[str]) -> None:
-        """Brings the fleet in line: starts what is new, hands over what changed, stops what is gone or disabled."""
+        """Brings the fleet in line: starts what is new, hands over what changed, stops what is gone or disabled.
+
+        What an operator stopped stays stopped.
+        """
         for name in [name for name in self.providers if name not in enabled]:
             self.apply(name, supervision.Stop(now=True))
             self.providers.pop(name)
@@ -111,12 +115,13 @@ class Fleet:
             provider = self.providers.get(name)
             if provider is None:
                 provider = self.providers[name] = Provider(name, Supervision(random.random))
+            was_enabled, provider.enabled = provider.enabled, wanted
             if not wanted:
                 if provider.core.state != "stopped":
                     self.apply(name, supervision.Stop())
-            elif provider.core.state == "stopped":
+            elif not was_enabled:
                 self.apply(name, supervision.Start())
-            elif name in changed:
+            elif name in changed and provider.core.state != "stopped":
                 self.apply(name, supervision.Restart(reason="settings changed"))
 
     # Calls

@@ -192,7 +192,7 @@ class TestFailures:
     def test_a_fault_of_ours_says_where_and_shows_no_traceback_and_no_value(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(main, "_nouns", lambda: {CANARY: 1}[""])
+        monkeypatch.setattr(main, "_run", lambda _: {CANARY: 1}[""])
         assert main.main(["status"]) == failing.FAILED
         err = capsys.readouterr().err
         assert re.match(r"error: this is a fault of KruxOS: KeyError in kruxos\.cli\.main, line \d+\nfix: report", err)
@@ -201,10 +201,10 @@ class TestFailures:
     def test_an_interrupt_ends_with_130(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def interrupted() -> list[str]:
+        def interrupted(_words: list[str]) -> int:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(main, "_nouns", interrupted)
+        monkeypatch.setattr(main, "_run", interrupted)
         assert main.main(["status"]) == failing.INTERRUPTED
         assert capsys.readouterr().err == "\n"
 
@@ -260,15 +260,6 @@ def test_the_version_is_told_in_three_ways(capsys: pytest.CaptureFixture[str]) -
         assert capsys.readouterr().out.startswith(f"kruxos {__version__} (Python ")
     assert main.main(["version", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["version"] == __version__
-
-
-def test_a_noun_of_a_later_file_is_there_once_its_file_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(main, "find_spec", lambda name: None)
-    assert main.main(["simulate"]) == failing.USAGE
-    monkeypatch.setattr(main, "find_spec", lambda name: object())
-    assert "simulate" in helped(capsys)
 
 
 def test_a_key_may_be_piped_in_and_must_not_be_empty(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kruxos import errors, wire
 from kruxos.client import sp
+from kruxos.client.answers import read_answer
 from kruxos.client.call import Call
 from kruxos.client.session import (
     DEADLINE_GRACE_S,
@@ -19,7 +20,6 @@ from kruxos.client.session import (
     Retrying,
     Session,
     hello_question,
-    read_answer,
     read_welcome,
 )
 from kruxos.events import TextDelta, encode_events

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,14 +71,14 @@ class Launcher:
 
 
 @pytest.fixture
-def launcher(tmp_path: Path) -> Iterator[Launcher]:
+def launcher(tmp_path: Path) -> Generator[Launcher]:
     made = Launcher(tmp_path / "log")
     yield made
     made.close()
 
 
 @contextmanager
-def worker(launcher: Launcher) -> Iterator[tuple[int, socket.socket, dict[str, Any]]]:
+def worker(launcher: Launcher) -> Generator[tuple[int, socket.socket, dict[str, Any]]]:
     pid, link, findings = launcher.spawn()
     with link:
         yield pid, link, findings

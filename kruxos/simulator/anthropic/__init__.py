@@ -1,0 +1,1 @@
+"""The simulated Anthropic: Messages, token counting, models; and what it refuses."""

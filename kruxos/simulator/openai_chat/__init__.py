@@ -1,0 +1,1 @@
+"""The simulated OpenAI: Chat Completions, models; and what it refuses."""

@@ -1,0 +1,98 @@
+"""Which door leads where: one table for all providers and the operator. The first row that fits is taken.
+
+``{name}`` in a path stands for one step of it, in the last place for all that follows. Two providers may share a path:
+then a header tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from . import admin
+from .anthropic import endpoints as anthropic
+from .anthropic.provider import ANTHROPIC
+from .call import Call
+from .generation import generate
+from .openai_chat import endpoints as openai_chat
+from .openai_chat.provider import OPENAI
+from .provider import Provider
+from .steps import Asked, Response
+from .world import World
+
+Handler: TypeAlias = Callable[[Call], Response]
+Operation: TypeAlias = Callable[[World, Asked, float], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A provider's endpoint. It is taken only where the request has the ``header``, if one is named."""
+
+    method: str
+    path: str
+    provider: Provider
+    handle: Handler
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator's endpoint."""
+
+    method: str
+    path: str
+    answer: Operation
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/v1/messages", ANTHROPIC, generate),
+    Route("POST", "/v1/messages/count_tokens", ANTHROPIC, anthropic.count_tokens),
+    Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
+    Route("GET", "/v1/models/{model}", ANTHROPIC, anthropic.show_model, "anthropic-version"),
+    Route("POST", "/v1/chat/completions", OPENAI, generate),
+    Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
+    Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
+)
+OPERATOR_BYTES_MAX = 1024 * 1024
+OPERATORS: tuple[Operator, ...] = (
+    Operator("GET", "/simulator", admin.show),
+    Operator("GET", "/simulator/faults", admin.show_faults),
+    Operator("POST", "/simulator/faults", admin.switch_faults),
+    Operator("GET", "/simulator/requests", admin.show_requests),
+    Operator("POST", "/simulator/reset", admin.reset),
+)
+
+
+def find(asked: Asked) -> tuple[Route | Operator | None, dict[str, str]]:
+    """The row for a request, and the variable parts of its path."""
+    path = asked.path.rstrip("/") or "/"
+    rows: tuple[Route | Operator, ...] = (*ROUTES, *OPERATORS)
+    for route in rows:
+        if route.method == asked.method and (values := _match(route.path, path)) is not None:
+            header = route.header if isinstance(route, Route) else ""
+            if not header or header in asked.headers:
+                return route, values
+    return None, {}
+
+
+def _match(pattern: str, path: str) -> dict[str, str] | None:
+    head, _, name = pattern.partition("{")
+    if not name:
+        return {} if path == pattern else None
+    rest = path[len(head) :]
+    return {name.rstrip("}"): rest} if path.startswith(head) and rest else None
+
+
+def likely(asked: Asked) -> Provider:
+    """The provider that a request seems to be for, where no row says so."""
+    route, _ = find(asked)
+    if isinstance(route, Route):
+        return route.provider
+    return ANTHROPIC if "anthropic-version" in asked.headers else OPENAI
+
+
+def body_limit(asked: Asked) -> int:
+    """How many bytes of a request's body are read."""
+    route, _ = find(asked)
+    return OPERATOR_BYTES_MAX if isinstance(route, Operator) else likely(asked).body_bytes_max
