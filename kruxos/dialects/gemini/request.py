@@ -15,12 +15,13 @@ from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request
 from kruxos.dialects.text import body_bytes
 from kruxos.messages import Native, Request, Tool
 
-from .thinking import needs_signatures, thinking_config
+from .thinking import knows_levels, thinking_config
 from .turns import Turns
 
 STOP_SEQUENCES_MAX = 5
 _SEED_MAX = 2**31 - 1
 _NAMES = {"temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed"}
+_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 _COLLECTIONS = ("models/", "tunedModels/")
 
 
@@ -65,7 +66,9 @@ def _declaration(draft: Draft, tool: Tool, index: int) -> dict[str, Any]:
     wire: dict[str, Any] = {"name": draft.names.sent(tool.name)}
     if tool.description:
         wire["description"] = tool.description
-    wire["parametersJsonSchema"] = _schema(draft, schema_of(tool), f"tools[{index}].parameters")
+    schema = _schema(draft, schema_of(tool), f"tools[{index}].parameters")
+    if schema != _NO_PARAMETERS:
+        wire["parametersJsonSchema"] = schema
     if tool.strict:
         draft.drop("strict", "gemini has no strict tools")
     return wire
@@ -119,7 +122,7 @@ def _response_format(draft: Draft) -> dict[str, Any]:
     wish = draft.request.output_format
     if wish is None:
         return {}
-    if draft.request.tools and not needs_signatures(draft):
+    if draft.request.tools and not knows_levels(draft):
         draft.drop("output_format", f"{draft.target.model} takes it only without tools; ask for JSON in words")
         return {}
     schema = {} if wish.schema is None else {"responseJsonSchema": _schema(draft, wish.schema, "output_format.schema")}

@@ -55,7 +55,10 @@ def _budget(draft: Draft, used: str, ways: catalog.Thinking, max_tokens: int | N
     return room
 
 
-def needs_signatures(draft: Draft) -> bool:
-    """Whether the model refuses function calls of earlier turns without a signature; one that is not known may."""
+def knows_levels(draft: Draft) -> bool:
+    """Whether the model is of the newer kind; one that is not known is taken for new.
+
+    Those take levels, demand signatures on function calls, and give structured output beside tools.
+    """
     ways = draft.row.thinking if draft.row else None
     return ways is None or LEVEL in ways.forms

@@ -18,7 +18,7 @@ from kruxos.errors import BadRequestError
 from kruxos.messages import Document, Image, Message, Part, ProviderState, Text, Thinking, ToolCall, ToolResult
 
 from .state import SIGNATURE, THOUGHT, part_of
-from .thinking import needs_signatures
+from .thinking import knows_levels
 
 FILLER = "skip_thought_signature_validator"
 """Stands for the signature of a call that another model made (Gemini docs: thought signatures)."""
@@ -49,7 +49,7 @@ class Turns:
             self.contents.insert(0, {"role": "user", "parts": [{"text": _OPENING}]})
             draft.tell("message_inserted", "a user turn was put first, as the provider demands")
         self._order_results()
-        if needs_signatures(draft):
+        if knows_levels(draft):
             self._fill_signatures()
 
     def _add(self, message: Message, path: str) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 STEPS_TOKENS = (8_192, 16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1_048_576)
-ANSWER_TOKENS = 4_096
-"""Room for an answer whose length nobody limited."""
+ANSWER_TOKENS = 8_192
+"""Room for an answer whose length nobody limited, its thinking with it."""
 IMAGE_TOKENS = 2_048
 _BYTES_PER_TOKEN = 3
 _MESSAGE_TOKENS = 16

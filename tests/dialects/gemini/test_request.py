@@ -196,7 +196,7 @@ def test_tools_are_declared_with_schemas_that_google_takes() -> None:
             },
         },
     }
-    assert second == {"name": "_2nd", "parametersJsonSchema": {"type": "object", "properties": {}}}
+    assert second == {"name": "_2nd"}
     assert codes(encoded.notices) == ["tool_renamed", "schema_reduced"]
     assert encoded.notices[1].data == {"lost": ["/properties/b/pattern"]}
     assert encoded.tool_names == {"server_find": "server.find", "_2nd": "2nd"}

@@ -46,7 +46,7 @@ def test_a_request_asks_for_a_context_and_that_nothing_is_cut_silently() -> None
         "model": "qwen3:8b",
         "stream": True,
         "messages": [{"role": "user", "content": "hi"}],
-        "options": {"num_ctx": 8_192},
+        "options": {"num_ctx": 16_384},
         "truncate": False,
         "shift": False,
     }
@@ -62,7 +62,7 @@ def test_an_answer_that_is_not_streamed_is_asked_for_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("chars", "limit", "num_ctx"),
-    [(10, None, 8_192), (10, 4_096, 8_192), (10, 8_180, 16_384), (60_000, None, 32_768), (300_000, None, 131_072)],
+    [(10, None, 16_384), (10, 4_096, 8_192), (10, 8_180, 16_384), (60_000, None, 32_768), (300_000, None, 131_072)],
 )
 def test_the_context_holds_prompt_and_answer_in_steps(chars: int, limit: int | None, num_ctx: int) -> None:
     body, _ = encode(Request([user("x" * chars)], max_output_tokens=limit))
