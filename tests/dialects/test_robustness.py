@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -10,7 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kruxos.checks import check_request
 from kruxos.dialects.base import Target
+from kruxos.dialects.registry import DIALECTS
+from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.events import encode_events
 from tests.dialects.support import decoder, run, sse, target
 
@@ -254,3 +258,48 @@ def test_one_event_in_a_million_pieces_costs_no_more_than_its_bytes() -> None:
     for at in range(len(body)):
         reading.feed(body[at : at + 1])
     assert time.process_time() - began < 8
+
+
+ASKED: dict[str, Any] = {
+    "gemini": {
+        "systemInstruction": {"parts": [{"text": "s"}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": "eA=="}}]},
+            {"role": "model", "parts": [
+                {"text": "t", "thought": True, "thoughtSignature": "Eq=="},
+                {"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}},
+            ]},
+            {"role": "user", "parts": [{"functionResponse": {"id": "c", "name": "f", "response": {"output": "1"}}}]},
+        ],
+        "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT", "nullable": True}}]}],
+        "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+        "generationConfig": {"topK": 1, "stopSequences": ["x"], "thinkingConfig": {"thinkingBudget": 1},
+                             "responseMimeType": "application/json", "responseSchema": {"type": "OBJECT"}},
+    },
+    "ollama": {
+        "model": "m", "stream": True, "think": "low", "format": {"type": "object"},
+        "messages": [
+            {"role": "user", "content": "x", "images": ["eA=="]},
+            {"role": "assistant", "thinking": "t", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]},
+            {"role": "tool", "content": "1", "tool_name": "f"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "options": {"num_predict": 1, "stop": ["x"], "temperature": 0.5},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ASKED)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_an_odd_request_is_refused_or_read_and_what_is_read_can_be_sent_on(dialect: str, data: st.DataObject) -> None:
+    body = json.dumps(spoiled(ASKED[dialect], data)).encode()
+    try:
+        asked = DIALECTS[dialect].decode_request(body, {})
+        check_request(asked.request)
+    except BadRequestError:
+        return
+    asked.request.native = None
+    for aim in AIMS:
+        with contextlib.suppress(BadRequestError, UnsupportedError):
+            json.loads(DIALECTS[aim.profile.dialect].encode_request(asked.request, aim).http.body)
