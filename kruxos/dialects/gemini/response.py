@@ -103,7 +103,7 @@ class GeminiDecoder(PartsDecoder):
 
     def _feedback(self, feedback: dict[str, Any]) -> None:
         reason = as_text(feedback.get("blockReason"))
-        if not reason:
+        if not reason or self._block_reason:
             return
         self._block_reason = reason
         message = as_text(feedback.get("blockReasonMessage"))
