@@ -10,6 +10,7 @@ import trio
 from kruxos import events, wire
 from kruxos.dialects.profiles import OPENAI_CODEX
 from kruxos_workers.exchange import Worker
+from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import Script, ScriptedNetwork
 from kruxos_workers.limits import Limits
@@ -36,7 +37,7 @@ def codex(script: Script) -> World:
     settings = read_settings("p", SETTINGS, json.dumps(LOGIN).encode())
     assert settings.profile is OPENAI_CODEX
     client = ProviderClient(settings.base_url, auth=settings.auth(), network=network)
-    worker = Worker(settings, client, Limits(), outlet, lambda: None)
+    worker = Worker(settings, client, Gate(Limits(lambda: 0.5), lambda: None), outlet)
     return World(network, outlet, worker, [])
 
 

@@ -16,6 +16,7 @@ from kruxos.messages import (
     Image,
     Native,
     OutputFormat,
+    Part,
     ProviderState,
     Request,
     Text,
@@ -133,7 +134,7 @@ def test_what_a_tool_answers() -> None:
 
 
 def test_images_and_documents() -> None:
-    parts = [
+    parts: list[Part] = [
         Image(url="https://h/i.png", detail="low"), Image(b"\x01", "image/png"), Document(b"\x02", "application/pdf"),
         Document(b"\x02", "application/pdf", name="a.pdf"), Document(url="https://h/d.pdf"), Document(text="words"),
         Document("wörter".encode(), "text/plain"),
@@ -203,7 +204,7 @@ def test_reasoning_that_can_not_be_read_or_that_nothing_came_of_is_left_out() ->
 def test_items_and_phases_go_back_as_they_came() -> None:
     search = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "x"}}
     patch = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "apply_patch", "input": "*** Begin"}
-    parts = [
+    parts: list[Part] = [
         state("compaction_item", {"type": "compaction", "id": "cmp_1", "encrypted_content": "g"}),
         state("item", search),
         Text("Working.", state("message_item", {"phase": "commentary"})),
