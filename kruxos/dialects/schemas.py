@@ -74,7 +74,7 @@ class _Reducer:
                 if name in _SPOKEN:
                     spoken.append(f"{name}: {compact_json(inner)}")
         if spoken:
-            kept["description"] = " ".join(filter(None, [kept.get("description"), f"({', '.join(spoken)})"]))
+            kept["description"] = " ".join([*_said(kept.get("description")), f"({', '.join(spoken)})"])
         return {name: inner for name, inner in kept.items() if inner is not None}
 
     def _reference(self, fields: Schema, path: str, depth: int) -> Schema:
@@ -191,3 +191,7 @@ _OTHER_WORDS: dict[str, Callable[[Schema], Schema]] = {
     "nullable": _nullable,
     "items": _tuple,
 }
+
+
+def _said(description: Any) -> list[str]:
+    return [description] if description and isinstance(description, str) else []
