@@ -45,7 +45,8 @@ class Draft:
     def of(cls, request: Request, target: Target) -> Draft:
         """A draft with what the catalogue knows of the model."""
         row = row_of(target, target.model)
-        draft = cls(request, target, row, ToolNames.of(request))
+        names = ToolNames.of(request, letter_first=target.profile.names_begin_with_letter)
+        draft = cls(request, target, row, names)
         if draft.names.changed:
             changed = {name: sent for sent, name in draft.names.changed.items()}
             draft.tell("tool_renamed", "tool names were spelled as the provider takes them", names=changed)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from kruxos import __version__
+
 _SAMPLING = frozenset({"temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "stop"})
 _OPENAI = _SAMPLING - {"top_k"}
 _REFUSED_BY_CODEX = frozenset(
@@ -22,12 +24,12 @@ _REFUSED_BY_CODEX = frozenset(
 class Profile:
     """One provider's or server's ways.
 
-    ``dialect`` is the usual one; a provider's settings may name another. ``auth`` is ``x-api-key`` or ``bearer``.
-    ``headers`` go with every request. ``sampling`` names the wishes of a request that it takes (``stop`` among them);
-    temperatures are clamped to the range. ``catalogue`` names the profile whose models it sells, where it is not its
-    own. The fields after that are the Chat Completions dialect's. They name its functions: ``thinking`` how an effort
-    is said, ``tool_ids`` how ids of tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a
-    table of numeric codes.
+    ``dialect`` is the usual one; a provider's settings may name another. ``auth`` is ``bearer``, or the header that
+    holds the key. ``headers`` go with every request. ``sampling`` names the wishes of a request that it takes
+    (``stop`` among them); temperatures are clamped to the range. ``catalogue`` names the profile whose models it sells,
+    where it is not its own. ``names_begin_with_letter``: names of tools do, or with ``_``. The fields after that are
+    the Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
+    tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of numeric codes.
 
     The last ones are the Responses dialect's. ``always_streams``: it knows no other answer. ``item_ids``: items go back
     with their ids. ``reasoning_items`` names how reasoning goes back. ``system_role`` is that of instructions within
@@ -62,6 +64,7 @@ class Profile:
     reasoning: str = "never"
     reasoning_outside: bool = False
     error_codes: str = "none"
+    names_begin_with_letter: bool = False
     always_streams: bool = False
     item_ids: bool = True
     reasoning_items: str = "as_given"
@@ -100,7 +103,7 @@ OPENAI_CODEX = Profile(
     "openai-codex",
     "openai-responses",
     "https://chatgpt.com/backend-api/codex",
-    headers=(("originator", "kruxos"),),
+    headers=(("originator", f"kruxos/{__version__}"),),
     thinking="openai",
     sampling=frozenset(),
     catalogue="openai",
@@ -179,8 +182,32 @@ OPENROUTER = Profile(
     documents="file",
 )
 
+GEMINI = Profile(
+    "gemini",
+    "gemini",
+    "https://generativelanguage.googleapis.com/v1beta",
+    auth="x-goog-api-key",
+    sampling=_SAMPLING - {"presence_penalty", "frequency_penalty"},
+    names_begin_with_letter=True,
+)
+OLLAMA = Profile("ollama", "ollama", "http://localhost:11434")
+
 PROFILES = {
-    row.name: row for row in (ANTHROPIC, OPENAI, OPENAI_CODEX, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER)
+    row.name: row
+    for row in (
+        ANTHROPIC,
+        OPENAI,
+        OPENAI_CODEX,
+        GENERIC,
+        DEEPSEEK,
+        GLM,
+        GROK,
+        MISTRAL,
+        GROQ,
+        OPENROUTER,
+        GEMINI,
+        OLLAMA,
+    )
 }
 
 

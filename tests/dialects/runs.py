@@ -191,3 +191,89 @@ def chat_endings(draw: st.DrawFn, run: list[Event]) -> Ending:
     raw = draw(st.sampled_from(sorted(words)))
     usage = draw(usages())
     return Ending(words[raw], raw, MODEL, usage, response_id="chatcmpl-1")
+
+
+@st.composite
+def gemini_runs(draw: st.DrawFn) -> list[Event]:
+    """An answer of Gemini's: texts and thoughts in turn, calls, signatures, and parts without a word of ours."""
+    run: list[Event] = [Start("my-provider", MODEL)]
+    before: Any = None
+    for index in range(draw(st.integers(0, 5))):
+        kinds = [_plain_text, _own_thought, _signed_call, _empty_signature, _other_part]
+        before = draw(st.sampled_from([kind for kind in kinds if kind is not before or kind is _signed_call]))
+        run += before(draw, index)
+    return run
+
+
+def _plain_text(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    yield from [TextDelta(index, piece) for piece in draw(PIECES)]
+
+
+def _own_thought(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    yield _state(index, "thought", b"", "gemini")
+    yield from [ThinkingDelta(index, piece) for piece in draw(PIECES)]
+
+
+def _signed_call(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    yield from _whole_call(draw, index, [_state(index, "thought_signature", b"Eq==", "gemini")])
+
+
+def _whole_call(draw: st.DrawFn, index: int, states: list[State]) -> Iterator[Event]:
+    yield ToolCallBegin(index, f"call_{index}", draw(NAME))
+    arguments = draw(VALUE)
+    if arguments:
+        yield ToolCallDelta(index, json.dumps(arguments, ensure_ascii=False, separators=(",", ":")))
+    yield from states if draw(st.booleans()) else []
+    yield ToolCallEnd(index)
+
+
+def _empty_signature(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    yield _state(index, "thought_signature", draw(PIECE).encode(), "gemini")
+
+
+def _other_part(draw: st.DrawFn, index: int) -> Iterator[Event]:
+    yield _state(index, "part", _json({"executableCode": {"code": draw(PIECE)}}), "gemini")
+
+
+@st.composite
+def gemini_endings(draw: st.DrawFn, run: list[Event]) -> Ending:
+    """How this run of Gemini's may end."""
+    words: dict[str, FinishReason] = {
+        "MAX_TOKENS": "length",
+        "SAFETY": "content_filter",
+        "RECITATION": "content_filter",
+    }
+    has_calls = any(isinstance(event, ToolCallBegin) for event in run)
+    words["STOP"] = "tool_call" if has_calls else "stop"
+    raw = draw(st.sampled_from(sorted(words)))
+    usage = draw(usages())
+    usage.cache_write_tokens = None
+    usage.other_tokens = draw(st.just({}) | st.just({"tool_use_prompt": 7}))
+    return Ending(words[raw], raw, MODEL, usage, response_id="1", stop_detail=draw(st.none() | st.just("because")))
+
+
+@st.composite
+def ollama_runs(draw: st.DrawFn) -> list[Event]:
+    """An answer of Ollama's: a thought, a text, calls."""
+    run: list[Event] = [Start("my-provider", MODEL)]
+    index = 0
+    if draw(st.booleans()):
+        run.append(_state(index, "thinking", b"", "ollama"))
+        run += [ThinkingDelta(index, piece) for piece in draw(PIECES)]
+        index += 1
+    if draw(st.booleans()):
+        run += _plain_text(draw, index)
+        index += 1
+    for call in range(index, index + draw(st.integers(0, 3))):
+        run += _whole_call(draw, call, [])
+    return run
+
+
+@st.composite
+def ollama_endings(draw: st.DrawFn, run: list[Event]) -> Ending:
+    """How this run of Ollama's may end."""
+    has_calls = any(isinstance(event, ToolCallBegin) for event in run)
+    raw = draw(st.sampled_from(["stop", "length"]))
+    reason: FinishReason = "length" if raw == "length" else "tool_call" if has_calls else "stop"
+    usage = Usage(uncached_input_tokens=draw(st.integers(1, 10**6)), output_tokens=draw(st.integers(1, 10**6)))
+    return Ending(reason, raw, MODEL, usage)

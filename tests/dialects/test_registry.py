@@ -21,7 +21,7 @@ from kruxos.dialects.registry import DIALECTS
 def test_every_word_in_a_row_is_a_name_that_its_dialect_knows(profile: Profile) -> None:
     assert profile.dialect in DIALECTS
     assert DIALECTS[profile.dialect].name == profile.dialect
-    assert profile.auth in ("bearer", "x-api-key")
+    assert profile.auth in ("bearer", "x-api-key", "x-goog-api-key")
     assert profile.sampling <= {*SAMPLING, "stop"}
     if profile.dialect == "anthropic":
         assert profile.thinking in claude.MAPPINGS
@@ -49,7 +49,7 @@ def test_a_row_holds_plain_values_only() -> None:
 def test_base_urls_are_whole_and_have_no_slash_at_the_end() -> None:
     for profile in PROFILES.values():
         if profile.name != "generic":
-            assert profile.base_url.startswith("https://")
+            assert profile.base_url.startswith(("https://", "http://localhost:"))
             assert not profile.base_url.endswith("/")
 
 

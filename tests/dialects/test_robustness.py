@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kruxos.checks import check_request
 from kruxos.dialects.base import Target
+from kruxos.dialects.registry import DIALECTS
+from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.events import encode_events
 from tests.dialects.support import decoder, run, sse, target
 
-AIMS = [target("anthropic"), target("generic"), target("mistral"), target("openai")]
+AIMS = [target(name) for name in ("anthropic", "generic", "mistral", "openai", "gemini", "ollama")]
 LEAF = st.none() | st.booleans() | st.integers(-1, 3) | st.text(alphabet='a"\\{\ud83d', max_size=3) | st.just("text")
 KEYS = {
     "anthropic": ["type", "index", "content_block", "delta", "message", "usage", "text", "thinking", "signature",
@@ -28,6 +32,13 @@ KEYS = {
                          "delta", "text", "refusal", "arguments", "input", "id", "model", "status", "output", "usage",
                          "error", "incomplete_details", "reason", "content", "summary", "annotations", "phase", "name",
                          "call_id", "encrypted_content", "action", "input_tokens", "output_tokens", "total_tokens"],
+    "gemini": ["candidates", "content", "parts", "text", "thought", "thoughtSignature", "functionCall", "id", "name",
+               "args", "index", "finishReason", "finishMessage", "promptFeedback", "blockReason", "usageMetadata",
+               "promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount",
+               "toolUsePromptTokenCount", "totalTokenCount", "modelVersion", "responseId", "groundingMetadata",
+               "inlineData", "error", "details", "@type", "violations", "retryDelay", "status", "code", "message"],
+    "ollama": ["model", "created_at", "message", "content", "thinking", "tool_calls", "id", "function", "name", "index",
+               "arguments", "done", "done_reason", "response", "eval_count", "prompt_eval_count", "error"],
 }  # fmt: skip
 TYPES = ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
          "message_stop", "error", "text", "thinking", "tool_use", "text_delta", "thinking_delta", "input_json_delta",
@@ -117,11 +128,34 @@ RESPONSES_STREAM: list[Any] = [
     *({"type": "response.output_item.done", "output_index": at, "item": each} for at, each in enumerate(ITEMS)),
     {"type": "response.completed", "response": RESPONSE},
 ]
-STREAMS: dict[str, list[Any]] = {
-    "anthropic": STREAM,
-    "openai-chat": [CHUNK, CHUNK],
-    "openai-responses": RESPONSES_STREAM,
-}
+CANDIDATE: dict[str, Any] = {
+    "content": {"role": "model", "parts": [
+        {"text": "x", "thought": True}, {"text": "y", "thought": True, "thoughtSignature": "Eq=="}, {"text": "z"},
+        {"functionCall": {"id": "i", "name": "f", "args": {"a": 1}}, "thoughtSignature": "Eq=="},
+        {"executableCode": {"code": "x"}}, {"text": "", "thoughtSignature": "Eq=="},
+    ]},
+    "finishReason": "STOP", "finishMessage": "m", "index": 0, "groundingMetadata": {"groundingChunks": [{}]},
+}  # fmt: skip
+DETAILS: list[Any] = [
+    {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "PerDay"}]},
+    {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"},
+    {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "x", "metadata": {"quota_limit": "PerDay"}},
+]
+GOOGLE: dict[str, Any] = {
+    "candidates": [CANDIDATE], "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "m"},
+    "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1, "thoughtsTokenCount": 1, "totalTokenCount": 5},
+    "modelVersion": "models/m", "responseId": "r",
+}  # fmt: skip
+EXHAUSTED: dict[str, Any] = {"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED", "details": DETAILS}}
+LINE: dict[str, Any] = {
+    "model": "m", "created_at": "t", "done": True, "done_reason": "stop", "eval_count": 1, "prompt_eval_count": 2,
+    "message": {"role": "assistant", "content": "x", "thinking": "y",
+                "tool_calls": [{"id": "i", "function": {"index": 0, "name": "f", "arguments": {"a": 1}}}]},
+}  # fmt: skip
+STREAMS: dict[str, Any] = {
+    "anthropic": STREAM, "openai-chat": [CHUNK, CHUNK], "openai-responses": RESPONSES_STREAM,
+    "gemini": [GOOGLE, GOOGLE, EXHAUSTED], "ollama": [LINE],
+}  # fmt: skip
 WHOLES: dict[str, Any] = {
     "anthropic": {"type": "message", "content": [each["content_block"] for each in STREAM if "content_block" in each]},
     "openai-chat": {
@@ -131,6 +165,8 @@ WHOLES: dict[str, Any] = {
         "choices": [{"message": MESSAGE, "finish_reason": "stop"}],
     },
     "openai-responses": RESPONSE,
+    "gemini": GOOGLE,
+    "ollama": LINE,
 }
 
 
@@ -196,6 +232,10 @@ def openai(kind: str, **fields: Any) -> bytes:
     return sse({"type": f"response.{kind}", "output_index": 0, **fields})
 
 
+def google(*parts: dict[str, Any]) -> bytes:
+    return sse({"candidates": [{"content": {"parts": list(parts)}}]})
+
+
 OPENED = {"type": "content_block_start", "index": 0}
 LONG = {
     "text": (GENERIC := target("generic"), b"", chat({"content": "x"})),
@@ -212,6 +252,9 @@ LONG = {
         chat({"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "x"}]}),
     ),
     "thinking and text": (GENERIC, b"", chat({"content": "x", "reasoning": "y"})),
+    "google's parts": (target("gemini"), b"", google({"text": "x"}, {"text": "y", "thoughtSignature": "Eq=="})),
+    "google's calls": (target("gemini"), b"", google({"functionCall": {"name": "f", "args": {}}})),
+    "ollama's lines": (target("ollama"), b"", b'{"message":{"content":"x","thinking":"y"}}\n'),
     "signature": (
         target("anthropic"),
         sse({**OPENED, "content_block": {"type": "thinking"}}),
@@ -262,3 +305,48 @@ def test_one_event_in_a_million_pieces_costs_no_more_than_its_bytes() -> None:
     for at in range(len(body)):
         reading.feed(body[at : at + 1])
     assert time.process_time() - began < 8
+
+
+ASKED: dict[str, Any] = {
+    "gemini": {
+        "systemInstruction": {"parts": [{"text": "s"}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": "eA=="}}]},
+            {"role": "model", "parts": [
+                {"text": "t", "thought": True, "thoughtSignature": "Eq=="},
+                {"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}},
+            ]},
+            {"role": "user", "parts": [{"functionResponse": {"id": "c", "name": "f", "response": {"output": "1"}}}]},
+        ],
+        "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT", "nullable": True}}]}],
+        "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+        "generationConfig": {"topK": 1, "stopSequences": ["x"], "thinkingConfig": {"thinkingBudget": 1},
+                             "responseMimeType": "application/json", "responseSchema": {"type": "OBJECT"}},
+    },
+    "ollama": {
+        "model": "m", "stream": True, "think": "low", "format": {"type": "object"},
+        "messages": [
+            {"role": "user", "content": "x", "images": ["eA=="]},
+            {"role": "assistant", "thinking": "t", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]},
+            {"role": "tool", "content": "1", "tool_name": "f"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "options": {"num_predict": 1, "stop": ["x"], "temperature": 0.5},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ASKED)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_an_odd_request_is_refused_or_read_and_what_is_read_can_be_sent_on(dialect: str, data: st.DataObject) -> None:
+    body = json.dumps(spoiled(ASKED[dialect], data)).encode()
+    try:
+        asked = DIALECTS[dialect].decode_request(body, {})
+        check_request(asked.request)
+    except BadRequestError:
+        return
+    asked.request.native = None
+    for aim in AIMS:
+        with contextlib.suppress(BadRequestError, UnsupportedError):
+            json.loads(DIALECTS[aim.profile.dialect].encode_request(asked.request, aim).http.body)

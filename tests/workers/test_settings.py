@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kruxos.dialects.profiles import PROFILES, choose_profile, origin_of
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos_workers.settings import Settings, read_settings
 
@@ -46,6 +47,8 @@ def test_a_dialect_that_is_not_known_is_never_replaced_by_another() -> None:
         ("openai", None, {}),
         ("openai", {"api_key": "k"}, {"authorization": "Bearer k"}),
         ("anthropic", {"api_key": "k"}, {"x-api-key": "k"}),
+        ("gemini", {"api_key": "k"}, {"x-goog-api-key": "k"}),
+        ("ollama", {"api_key": "k"}, {"authorization": "Bearer k"}),
         ("openai-codex", {"access_token": "t", "account_id": "a"},
          {"authorization": "Bearer t", "chatgpt-account-id": "a"}),
     ],
@@ -58,3 +61,18 @@ def test_who_pays_is_proved_as_the_provider_wants_it(
 
 def test_a_secret_shows_in_no_representation() -> None:
     assert "canary" not in repr(settings("openai", {"api_key": "canary"}))
+
+
+def test_a_local_server_needs_no_key() -> None:
+    row = PROFILES["ollama"]
+    local = settings("ollama", origin=origin_of(row, row.base_url), base_url=row.base_url)
+    assert local.auth() == {}
+    assert (local.dialect.name, local.base_url, local.origin) == ("ollama", "http://localhost:11434", "ollama")
+
+
+@pytest.mark.parametrize("kind", ["gemini", "ollama"])
+def test_a_type_chooses_its_own_profile_wherever_its_server_stands(kind: str) -> None:
+    row = choose_profile(kind, "http://10.0.0.7:8080")
+    assert row is not None
+    assert (row.name, row.dialect) == (kind, kind)
+    assert origin_of(row, "http://10.0.0.7:8080") == f"{kind}@10.0.0.7:8080"

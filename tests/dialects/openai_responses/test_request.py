@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kruxos import __version__
 from kruxos.dialects.openai_responses import OPENAI_RESPONSES
 from kruxos.dialects.openai_responses.state import sealed
 from kruxos.dialects.profiles import PROFILES
@@ -16,6 +17,7 @@ from kruxos.messages import (
     Image,
     Native,
     OutputFormat,
+    Part,
     ProviderState,
     Request,
     Text,
@@ -133,7 +135,7 @@ def test_what_a_tool_answers() -> None:
 
 
 def test_images_and_documents() -> None:
-    parts = [
+    parts: list[Part] = [
         Image(url="https://h/i.png", detail="low"), Image(b"\x01", "image/png"), Document(b"\x02", "application/pdf"),
         Document(b"\x02", "application/pdf", name="a.pdf"), Document(url="https://h/d.pdf"), Document(text="words"),
         Document("wörter".encode(), "text/plain"),
@@ -203,7 +205,7 @@ def test_reasoning_that_can_not_be_read_or_that_nothing_came_of_is_left_out() ->
 def test_items_and_phases_go_back_as_they_came() -> None:
     search = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "x"}}
     patch = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "apply_patch", "input": "*** Begin"}
-    parts = [
+    parts: list[Part] = [
         state("compaction_item", {"type": "compaction", "id": "cmp_1", "encrypted_content": "g"}),
         state("item", search),
         Text("Working.", state("message_item", {"phase": "commentary"})),
@@ -322,7 +324,7 @@ def test_codex_gets_what_its_own_client_sends() -> None:
     assert body["reasoning"] == {"effort": "high", "summary": "auto"}
     assert (body["store"], body["stream"]) == (False, True)
     assert {notice.data["parameter"] for notice in encoded.notices} == set(wishes)
-    assert encoded.http.headers["originator"] == "kruxos"
+    assert encoded.http.headers["originator"] == f"kruxos/{__version__}"
     assert encoded.http.headers["accept"] == "text/event-stream"
 
 
