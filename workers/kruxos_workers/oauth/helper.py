@@ -48,6 +48,8 @@ async def _run(fields: Fields) -> None:
             _say(say="failed", kind=failed.kind, reason=failed.reason)
         except KruxosError as error:
             _say(say="failed", kind="failed", reason=error.message)
+        except OSError as error:
+            _say(say="failed", kind="failed", reason=f"ca_bundle: {error.strerror}")
         nursery.cancel_scope.cancel()
 
 

@@ -185,6 +185,8 @@ class Life:
                 return self._on_stored() if isinstance(event, Stored) else self._on_not_stored(event, now)
             case Draining():
                 self.draining = True
+            case _:
+                pass
         return []
 
     def usable(self, now: float) -> bool:
