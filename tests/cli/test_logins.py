@@ -256,10 +256,11 @@ def test_an_issuer_that_is_down_costs_a_call_and_no_login(kruxos: Kruxos, here: 
         gateway.wait_ready("openai-codex")
         here.accounts.refuse_access()
         here.simulator.fault("503 on=refresh times=1")
-        assert kruxos("model", "test", "openai-codex").code == 1
+        failed = kruxos("model", "test", "openai-codex")
+        assert (failed.code, "kruxos model login" in failed.said) == (1, False)
         here.simulator.fault()
         here.wait_asked("/oauth/token", 2)
-        assert "needs_login" not in gateway.log
+        assert "needs_login" not in gateway.log + kruxos.well("status")
         assert "works" in again(kruxos)
 
 

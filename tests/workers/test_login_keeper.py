@@ -153,6 +153,39 @@ def test_an_issuer_that_refuses_for_good_has_the_end_stored() -> None:
     run(scenario)
 
 
+def test_a_refused_token_that_cannot_be_renewed_just_now_does_not_need_a_login() -> None:
+    async def scenario(world: World, nursery: trio.Nursery) -> None:
+        world.issuer.answer = Later("status 503")
+        errors: list[KruxosError] = []
+
+        async def call() -> None:
+            try:
+                await world.keeper.renewed("access-1")
+            except KruxosError as error:
+                errors.append(error)
+
+        nursery.start_soon(call)
+        await trio.testing.wait_all_tasks_blocked()
+        world.answer(wire.Renewal(id=1, body=world.keeper.core.login.to_record()))
+        await trio.testing.wait_all_tasks_blocked()
+        world.keeper.drain()
+        nursery.start_soon(call)
+        await trio.testing.wait_all_tasks_blocked()
+        assert [type(error) for error in errors] == [ProviderUnreachableError] * 2
+
+    run(scenario, replace(ENDED, expires_at=9e9))
+
+
+def test_a_predecessor_leaves_a_refused_token_to_its_successor() -> None:
+    async def scenario(world: World, nursery: trio.Nursery) -> None:
+        world.keeper.drain()
+        with pytest.raises(ProviderUnreachableError, match="successor"):
+            await world.keeper.renewed("access-1")
+        assert world.sent == []
+
+    run(scenario, replace(ENDED, expires_at=9e9))
+
+
 async def renewed(world: World, token: str) -> bool:
     try:
         return await world.keeper.renewed(token)

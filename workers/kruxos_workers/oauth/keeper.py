@@ -91,23 +91,28 @@ class Keeper:
         raise ProviderUnreachableError(f"the login of {self.provider} was not renewed within {WAIT_S:g} s")
 
     async def renewed(self, rejected: str) -> bool:
-        """The provider has refused this access token: whether there is another one by now. Raises as ``token``."""
+        """The provider has refused this access token: whether there is another one by now. Raises as ``token``.
+
+        False: it refuses the one that was its remedy, so that another would not help.
+        """
         self._step(life.Rejected(rejected))
         with trio.move_on_after(WAIT_S):
             while self.core.login.access_token == rejected and self.core.busy:
                 await self._news.wait()
-        if self.core.state == "refused":
-            raise self._needs_login()
-        return self.core.login.access_token != rejected
+        if self.core.login.access_token != rejected:
+            return True
+        self._raise_problem()
+        return False
 
     def _raise_problem(self) -> None:
         if self.core.state == "refused":
             raise self._needs_login()
-        waits = self.core.retry_at > self.clock()
-        if waits or (self.core.draining and not self.core.busy):
+        if self.core.retry_at > self.clock():
             code = self.core.problem
             kind = BY_CODE.get(code, ProviderUnreachableError)
             raise kind(f"the login of {self.provider} could not be renewed ({code})", retry_at=self.core.retry_at)
+        if self.core.draining and not self.core.busy:
+            raise ProviderUnreachableError(f"the login of {self.provider} is renewed by this worker's successor")
 
     def _needs_login(self) -> KruxosError:
         return NeedsLoginError(f"the login of {self.provider} has ended: `kruxos model login {self.provider}`")
