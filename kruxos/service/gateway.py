@@ -175,9 +175,9 @@ class Gateway:
             for word, names in (("added", changes.added), ("changed", changes.changed), ("removed", changes.removed))
             if names
         ]
-        summary = "; ".join(told) or "nothing changed"
-        LOG.info("models.yaml in force: %s", summary)
-        return summary
+        if told:
+            LOG.info("%s in force: %s", self.data.models.name, "; ".join(told))
+        return "; ".join(told) or "nothing changed"
 
     def supervise(self, provider: str, event: supervision.Event) -> None:
         """Gives an operator's event to a provider's supervision."""

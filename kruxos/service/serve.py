@@ -34,6 +34,7 @@ from kruxos.service.journal import LOG, close_log, open_log, tell_change
 from kruxos.service.launching import Launching
 from kruxos.service.setups import routing_facts
 from kruxos.service.timers import Timers
+from kruxos.service.watch import watch
 from kruxos.transport import AddressUnusableError, Peer, Transport
 from kruxos.transport.nng import NngTransport
 from kruxos.transport.sockets import check_address, check_session_address
@@ -129,6 +130,7 @@ async def _run(data: DataDirectory, vault: Vault, ledger: Ledger, config: Models
             nursery.start_soon(_reap_strays, gateway)
             _open_doors(gateway, NngTransport(nursery), nursery)
             gateway.apply(config)
+            nursery.start_soon(watch, data.models, gateway.reload)
             LOG.info("listening at %s", agent_socket(data.root))
             _notify_ready()
             nursery.start_soon(_on_signals, signals, stopping)
