@@ -1,0 +1,141 @@
+"""Every recorded exchange of the dialects that are here, served as recorded bytes, and what the agent made of it.
+
+One gateway, a provider for each profile; the recorded answer is chosen by a word in the prompt. An answer that was
+recorded as a stream is asked for as one. Providers that were told to wait would not be asked again, so exchanges with
+such a status have a provider each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from kruxos import BlockingClient, Reply
+from kruxos.dialects.base import Decoder
+from kruxos.errors import KruxosError
+from kruxos.events import Event, State, TextDelta, ThinkingDelta, ToolCallBegin, ToolCallDelta
+from kruxos.messages import ProviderState, Text, Thinking, ToolCall
+from tests.dialects import traffic
+from tests.service.replaying import replaying
+from tests.service.running import Installation
+from tests.shared import exchanges_of
+
+NOT_ON_THE_WIRE = ("stop_detail", "refusal")
+"""What a decoder knows and the protocol of agents does not carry."""
+COOLING_STATUSES = (408, 429, 500, 502, 503, 504, 529)
+
+
+@dataclass
+class Served:
+    """How the exchanges came through: counts, and by id what was wrong."""
+
+    streamed: int = 0
+    whole: int = 0
+    errors: int = 0
+    wrong: dict[str, Any] = field(default_factory=dict)
+    asked_more_than_once: list[str] = field(default_factory=list)
+
+
+def served(home: Path) -> Served:
+    """Asks for every exchange once, through a gateway of its own."""
+    chosen = {name: both for name, both in exchanges_of(*traffic.WIRES).items() if _is_generation(*both)}
+    found = Served()
+    with replaying({name: recorded for name, (recorded, _) in chosen.items()}) as upstream:
+        providers = {name: _provider(name, *both) for name, both in chosen.items()}
+        installation = Installation.make(home, "".join(_models(upstream.root, set(providers.values()))))
+        with installation.serving(), installation.client() as client:
+            installation.wait_ready(*{name for name, _, _ in providers.values()})
+            for name, (recorded, expected) in chosen.items():
+                _ask(client, providers[name][0], name, recorded, expected, found)
+        found.asked_more_than_once = [
+            name for name, times in upstream.served.items()
+            if times > 1 and chosen[name][0]["response"]["status"] < 300
+        ]  # fmt: skip
+    return found
+
+
+def tell(found: Served) -> str:
+    """One line."""
+    every = found.streamed + found.whole
+    return (
+        f"traffic end to end: {every} exchanges, {found.streamed} streamed, {found.whole} whole, of these "
+        f"{found.errors} that end in an error; {len(found.wrong)} wrong"
+    )
+
+
+def _is_generation(recorded: dict[str, Any], expected: dict[str, Any]) -> bool:
+    return recorded["request"].get("method", "POST") != "GET"
+
+
+def _provider(name: str, recorded: dict[str, Any], expected: dict[str, Any]) -> tuple[str, str, str]:
+    """Name, type and profile of the provider that serves an exchange."""
+    profile = traffic.target_of(recorded, expected["wire"]).profile.name
+    kind = "anthropic" if expected["wire"] == "messages" else "openai"
+    own = f"-{name.lower()}" if recorded["response"]["status"] in COOLING_STATUSES else ""
+    return f"{profile}{own}", kind, profile
+
+
+def _models(root: str, providers: set[tuple[str, str, str]]) -> Iterator[str]:
+    yield "providers:\n"
+    for name, kind, profile in sorted(providers):
+        base = root if kind == "anthropic" else f"{root}/v1"
+        yield f"  {name}: {{type: {kind}, profile: {profile}, base_url: '{base}', auth: none, model: some-model}}\n"
+
+
+def _ask(
+    client: BlockingClient, provider: str, name: str, recorded: dict[str, Any], expected: dict[str, Any], found: Served
+) -> None:
+    streams = bool(recorded["response"]["stream"])
+    model = traffic.target_of(recorded, expected["wire"]).model or None
+    events: list[Event] = []
+    reply, error = None, None
+    prompt, options = f"exchange:{name}", {"provider": provider, "model": model, "fallback": "none"}
+    try:
+        if streams:
+            with client.stream(prompt, **cast("Any", options)) as stream:
+                events += stream
+                reply = stream.reply()
+        else:
+            reply = client.chat(prompt, **cast("Any", options))
+    except KruxosError as raised:
+        error = raised
+    found.streamed, found.whole = found.streamed + streams, found.whole + (not streams)
+    found.errors += error is not None
+    differences = _differences(reply, error, events, expected)
+    if differences:
+        found.wrong[name] = differences
+
+
+def _differences(
+    reply: Reply | None, error: KruxosError | None, events: list[Event], expected: dict[str, Any]
+) -> dict[str, Any]:
+    heard = reply if reply is not None else error.reply if error is not None else None
+    ending = None if reply is None else SimpleNamespace(
+        raw_finish_reason=reply.raw_finish_reason, stop_detail=None, refusal=None
+    )  # fmt: skip
+    decoder = SimpleNamespace(ending=ending, usage=None if heard is None else heard.usage)
+    outcome = traffic.Outcome(events, cast("Decoder", decoder), error)
+    if not events and heard is not None:
+        outcome.events = list(_events_of(heard))
+    found = traffic.mismatches(outcome, expected)
+    return {name: both for name, both in found.items() if name not in NOT_ON_THE_WIRE}
+
+
+def _events_of(reply: Reply) -> Iterator[Event]:
+    """An answer's parts as events again: the comparison reads those."""
+    for index, part in enumerate(reply.parts):
+        state = part if isinstance(part, ProviderState) else getattr(part, "state", None)
+        match part:
+            case Text():
+                yield TextDelta(index, part.text)
+            case Thinking():
+                yield ThinkingDelta(index, part.text)
+            case ToolCall():
+                yield from (ToolCallBegin(index, part.id, part.name), ToolCallDelta(index, part.arguments_json))
+            case _:
+                pass
+        if state is not None:
+            yield State(index, state.origin, state.model, state.kind, state.data)
