@@ -19,6 +19,7 @@ from kruxos.errors import KruxosError
 from kruxos.events import Event, State, TextDelta, ThinkingDelta, ToolCallBegin, ToolCallDelta
 from kruxos.messages import ProviderState, Text, Thinking, ToolCall
 from tests.dialects import traffic
+from tests.endurance.figures import Figures
 from tests.service.replaying import replaying
 from tests.service.running import Installation
 from tests.shared import exchanges_of
@@ -37,6 +38,7 @@ class Served:
     errors: int = 0
     wrong: dict[str, Any] = field(default_factory=dict)
     asked_more_than_once: list[str] = field(default_factory=list)
+    """Those that no error gave a reason to ask again."""
 
 
 def served(home: Path) -> Served:
@@ -50,10 +52,8 @@ def served(home: Path) -> Served:
             installation.wait_ready(*{name for name, _, _ in providers.values()})
             for name, (recorded, expected) in chosen.items():
                 _ask(client, providers[name][0], name, recorded, expected, found)
-        found.asked_more_than_once = [
-            name for name, times in upstream.served.items()
-            if times > 1 and chosen[name][0]["response"]["status"] < 300
-        ]  # fmt: skip
+        asked_again = {name for name, times in upstream.served.items() if times > 1}
+        found.asked_more_than_once = [name for name in asked_again if chosen[name][1]["error"] is None]
     return found
 
 
@@ -139,3 +139,16 @@ def _events_of(reply: Reply) -> Iterator[Event]:
                 pass
         if state is not None:
             yield State(index, state.origin, state.model, state.kind, state.data)
+
+
+def traffic_figures(count: int, home: Path) -> Figures:
+    """``count`` rounds."""
+    figures = Figures(f"recorded traffic x{count}")
+    for number in range(count):
+        place = home / str(number)
+        place.mkdir()
+        found = served(place)
+        figures.tell(tell(found))
+        figures.at_most("answers that came through wrong", len(found.wrong))
+        figures.at_most("answers that were asked for twice", len(found.asked_more_than_once))
+    return figures
