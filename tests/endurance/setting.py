@@ -20,18 +20,10 @@ PACE = ("--first-token", "0.02", "--rate", "600")
 
 
 @contextmanager
-def prepared(home: Path, *pace: str) -> Generator[tuple[Installation, Simulator]]:
-    """An installation that does not run yet, but whose vault has its keys."""
+def serving(home: Path, *pace: str) -> Generator[tuple[Installation, Simulator]]:
+    """A gateway that runs, with workers that take calls."""
     with Simulator(*(pace or PACE)) as simulator:
         installation = Installation.make(home, MODELS.format(root=simulator.root))
         with installation.serving():
             installation.store_keys(NAMES)
-        yield installation, simulator
-
-
-@contextmanager
-def serving(home: Path, *pace: str) -> Generator[tuple[Installation, Simulator]]:
-    """The same, running."""
-    with prepared(home, *pace) as (installation, simulator), installation.serving():
-        installation.wait_ready(*NAMES)
-        yield installation, simulator
+            yield installation, simulator

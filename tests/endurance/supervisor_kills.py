@@ -9,7 +9,7 @@ from time import monotonic
 
 from tests.endurance.figures import Figures
 from tests.endurance.load import loading
-from tests.endurance.setting import NAMES, prepared
+from tests.endurance.setting import NAMES, serving
 from tests.service.running import Installation, kill, wait_gone
 
 GONE_WITHIN_S = 1.0
@@ -20,17 +20,12 @@ def supervisor_kills(count: int, home: Path) -> Figures:
     """SIGKILL ``count`` times; the agents' load goes on and connects again by itself."""
     figures = Figures(f"supervisor SIGKILL x{count}")
     chance, alive, failed_starts, gone_s, start_s = random.Random(SEED), 0, 0, list[float](), list[float]()
-    with prepared(home) as (installation, _):
-        installation.start()
-        installation.wait_ready(*NAMES)
-        try:
-            with loading(installation, 2, *NAMES) as load:
-                for _ in range(count):
-                    threading.Event().wait(chance.uniform(0.0, 0.3))
-                    alive += _kill(installation, gone_s)
-                    failed_starts += not _start(installation, start_s)
-        finally:
-            installation.stop()
+    with serving(home) as (installation, _):
+        with loading(installation, 2, *NAMES) as load:
+            for _ in range(count):
+                threading.Event().wait(chance.uniform(0.0, 0.3))
+                alive += _kill(installation, gone_s)
+                failed_starts += not _start(installation, start_s)
         figures.at_most("workers alive after 1 s", alive)
         figures.at_most("next starts that failed", failed_starts)
         figures.spread("death to the end of the last worker", gone_s)

@@ -8,6 +8,7 @@ such a status have a provider each.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from tests.service.replaying import replaying
 from tests.service.running import Installation
 from tests.shared import exchanges_of
 
+AT_A_TIME = 8
 NOT_ON_THE_WIRE = ("stop_detail", "refusal")
 """What a decoder knows and the protocol of agents does not carry."""
 COOLING_STATUSES = (408, 429, 500, 502, 503, 504, 529)
@@ -50,8 +52,13 @@ def served(home: Path) -> Served:
         installation = Installation.make(home, "".join(_models(upstream.root, set(providers.values()))))
         with installation.serving(), installation.client() as client:
             installation.wait_ready(*{name for name, _, _ in providers.values()})
-            for name, (recorded, expected) in chosen.items():
-                _ask(client, providers[name][0], name, recorded, expected, found)
+            with ThreadPoolExecutor(AT_A_TIME) as threads:
+                asked = {
+                    name: threads.submit(_ask, client, providers[name][0], name, recorded)
+                    for name, (recorded, _) in chosen.items()
+                }
+            for name, answer in asked.items():
+                _judge(found, name, *chosen[name], answer.result())
         asked_again = {name for name, times in upstream.served.items() if times > 1}
         found.asked_more_than_once = [name for name in asked_again if chosen[name][1]["error"] is None]
     return found
@@ -67,7 +74,7 @@ def tell(found: Served) -> str:
 
 
 def _is_generation(recorded: dict[str, Any], expected: dict[str, Any]) -> bool:
-    return recorded["request"].get("method", "POST") != "GET"
+    return str(recorded["request"].get("method", "POST")) != "GET"
 
 
 def _provider(name: str, recorded: dict[str, Any], expected: dict[str, Any]) -> tuple[str, str, str]:
@@ -85,42 +92,47 @@ def _models(root: str, providers: set[tuple[str, str, str]]) -> Iterator[str]:
         yield f"  {name}: {{type: {kind}, profile: {profile}, base_url: '{base}', auth: none, model: some-model}}\n"
 
 
-def _ask(
-    client: BlockingClient, provider: str, name: str, recorded: dict[str, Any], expected: dict[str, Any], found: Served
-) -> None:
-    streams = bool(recorded["response"]["stream"])
-    model = traffic.target_of(recorded, expected["wire"]).model or None
-    events: list[Event] = []
-    reply, error = None, None
-    prompt, options = f"exchange:{name}", {"provider": provider, "model": model, "fallback": "none"}
+@dataclass
+class _Answer:
+    """What the agent has: a reply or an error, and the events that came where it was a stream."""
+
+    events: list[Event] = field(default_factory=list)
+    reply: Reply | None = None
+    error: KruxosError | None = None
+
+
+def _ask(client: BlockingClient, provider: str, name: str, recorded: dict[str, Any]) -> _Answer:
+    answer = _Answer()
+    prompt, options = f"exchange:{name}", {"provider": provider, "fallback": "none"}
+    options["model"] = traffic.target_of(recorded, "").model or provider
     try:
-        if streams:
+        if recorded["response"]["stream"]:
             with client.stream(prompt, **cast("Any", options)) as stream:
-                events += stream
-                reply = stream.reply()
+                answer.events += stream
+                answer.reply = stream.reply()
         else:
-            reply = client.chat(prompt, **cast("Any", options))
-    except KruxosError as raised:
-        error = raised
-    found.streamed, found.whole = found.streamed + streams, found.whole + (not streams)
-    found.errors += error is not None
-    differences = _differences(reply, error, events, expected)
+            answer.reply = client.chat(prompt, **cast("Any", options))
+    except KruxosError as error:
+        answer.error = error
+    return answer
+
+
+def _judge(found: Served, name: str, recorded: dict[str, Any], expected: dict[str, Any], answer: _Answer) -> None:
+    found.streamed += bool(recorded["response"]["stream"])
+    found.whole += not recorded["response"]["stream"]
+    found.errors += answer.error is not None
+    differences = _differences(answer, expected)
     if differences:
         found.wrong[name] = differences
 
 
-def _differences(
-    reply: Reply | None, error: KruxosError | None, events: list[Event], expected: dict[str, Any]
-) -> dict[str, Any]:
+def _differences(answer: _Answer, expected: dict[str, Any]) -> dict[str, Any]:
+    reply, error = answer.reply, answer.error
     heard = reply if reply is not None else error.reply if error is not None else None
-    ending = None if reply is None else SimpleNamespace(
-        raw_finish_reason=reply.raw_finish_reason, stop_detail=None, refusal=None
-    )  # fmt: skip
+    ending = reply and SimpleNamespace(raw_finish_reason=reply.raw_finish_reason, stop_detail=None, refusal=None)
     decoder = SimpleNamespace(ending=ending, usage=None if heard is None else heard.usage)
-    outcome = traffic.Outcome(events, cast("Decoder", decoder), error)
-    if not events and heard is not None:
-        outcome.events = list(_events_of(heard))
-    found = traffic.mismatches(outcome, expected)
+    events = answer.events or ([] if heard is None else list(_events_of(heard)))
+    found = traffic.mismatches(traffic.Outcome(events, cast("Decoder", decoder), error), expected)
     return {name: both for name, both in found.items() if name not in NOT_ON_THE_WIRE}
 
 

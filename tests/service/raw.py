@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,10 +71,8 @@ class RawSession:
 
     def send_bytes(self, data: bytes) -> None:
         """Sends any bytes."""
-        try:
+        with suppress(OSError):  # what came before the gateway closed is still to be read
             self._socket.sendall(data)
-        except OSError:
-            self.closed = True
 
     def next_frame(self) -> wire.Frame | None:
         """The next frame; None once the gateway has closed."""
@@ -105,10 +103,6 @@ class RawSession:
             if isinstance(frame, wire.Error):
                 codes.append(str(frame.error["code"]))
         return codes
-
-    def is_quiet(self, within_s: float) -> bool:
-        """Whether nothing comes, not even the end, for so long."""
-        return not select.select([self._socket], [], [], within_s)[0]
 
     def close(self) -> None:
         """Hangs up."""

@@ -124,6 +124,8 @@ class Simulator:
 class Daemon(Gateway):
     """A running gateway that can be hurt. What its log says is kept with the moment when it came."""
 
+    log: str
+
     def __init__(self, kruxos: Kruxos) -> None:
         self.lines: list[tuple[float, str]] = []
         super().__init__(kruxos)

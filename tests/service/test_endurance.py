@@ -15,11 +15,11 @@ from tests.endurance.supervisor_kills import supervisor_kills
 from tests.endurance.worker_kills import worker_kills
 
 SMALL: list[tuple[Callable[[int, Path], Figures], int]] = [
-    (worker_kills, 2),
-    (launcher_kills, 2),
+    (worker_kills, 1),
+    (launcher_kills, 1),
     (supervisor_kills, 1),
     (agent_kills, 2),
-    (mutated, 400),
+    (mutated, 300),
 ]
 
 

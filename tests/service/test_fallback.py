@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import pytest
 
 from kruxos import BlockingClient, Restart, TextDelta
+from kruxos.attempts import Attempt
 from kruxos.errors import (
     AllProvidersUnavailableError,
     BadRequestError,
@@ -21,8 +23,8 @@ pytestmark = pytest.mark.real
 CLAUDE, GPT, SPARE = "claude-sonnet-4-6", "gpt-4o", "gpt-4.1"
 
 
-def outcomes(attempts: list[object]) -> list[tuple[str, str]]:
-    return [(getattr(each, "provider"), getattr(each, "outcome")) for each in attempts]  # noqa: B009
+def outcomes(attempts: Iterable[Attempt]) -> list[tuple[str, str]]:
+    return [(each.provider, each.outcome) for each in attempts]
 
 
 def test_the_wish_then_the_role_s_default_then_the_fallback(client: BlockingClient) -> None:
@@ -57,13 +59,13 @@ def test_a_stream_cut_after_its_first_token_is_interrupted_and_nobody_else_is_as
     client: BlockingClient, simulator: Simulator, how: str
 ) -> None:
     before = simulator.counts()
-    with client.stream(f"Hello [[simulate cut after=3 how={how} on={CLAUDE}]]", provider="claude") as events:
-        with pytest.raises(StreamInterruptedError) as caught:
-            list(events)
+    prompt = f"Hello [[simulate cut after=3 how={how} on={CLAUDE}]]"
+    with pytest.raises(StreamInterruptedError) as caught, client.stream(prompt, provider="claude") as events:
+        list(events)
     error = caught.value
     assert error.billed_maybe
     assert error.detail.provider == "claude"
-    assert outcomes(list(error.attempts)) == [("claude", "interrupted")]
+    assert outcomes(error.attempts) == [("claude", "interrupted")]
     assert error.reply is not None
     assert error.reply.text
     assert error.reply.finish_reason == "error"

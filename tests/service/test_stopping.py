@@ -54,7 +54,7 @@ def test_asked_a_second_time_it_stops_now(own: Installation) -> None:
                 rest(events)
             assert caught.value.billed_maybe
         assert daemon.wait_end() == 130
-        assert all([wait_gone(pid, 1.0) for pid in pids])
+        assert [pid for pid in pids if not wait_gone(pid, 1.0)] == []
     with own.serving(), own.client() as client:
         own.wait_ready("claude")
         assert client.chat("Hello", provider="claude").text
@@ -131,3 +131,15 @@ def test_a_file_that_cannot_be_used_changes_nothing(own: Installation) -> None:
         assert "nonsense" in str(caught.value)
         assert own.workers() == pids
         assert client.chat("Hello", provider="claude").text
+
+
+def test_a_file_that_was_saved_is_taken_up(own: Installation) -> None:
+    with own.serving() as daemon, own.client() as client:
+        own.store_keys(["claude", "gpt"])
+        pids = own.workers()
+        text = (own.kruxos.root / "models.yaml").read_text()
+        own.kruxos.write_models(text.replace("gpt-4o", "gpt-5.4"))
+        daemon.wait_log("models.yaml in force: changed gpt")
+        until(lambda: own.workers().get("gpt", pids["gpt"]) != pids["gpt"], "the changed provider's new worker")
+        assert own.workers()["claude"] == pids["claude"]
+        assert client.chat("Hello", provider="gpt").model == "gpt-5.4"
