@@ -50,6 +50,9 @@ class RawSession:
     agent: str = "raw"
     received: bytearray = field(default_factory=bytearray)
     closed: bool = False
+    hangs_up: bool = True
+    """Whether it goes, as clients do, once it is told why the session is over."""
+    _over: bool = False
 
     def __post_init__(self) -> None:
         answer = at_door(self.root, wire.encode(wire.Hello(package="raw", agent=self.agent)))
@@ -77,6 +80,8 @@ class RawSession:
     def next_frame(self) -> wire.Frame | None:
         """The next frame; None once the gateway has closed."""
         while not self._frames:
+            if self._over:
+                self.close()
             try:
                 data = b"" if self.closed else self._socket.recv(1 << 18)
             except ConnectionError:
@@ -87,7 +92,9 @@ class RawSession:
             self.received += data
             for message in self._decoder.feed(data):
                 self._frames += wire.decode_message(message)
-        return self._frames.pop(0)
+        frame = self._frames.pop(0)
+        self._over = self.hangs_up and isinstance(frame, wire.Error) and frame.id == 0
+        return frame
 
     def last_frame(self, number: int) -> wire.End | wire.Error | None:
         """Reads on to the end of a call; None where the session ends before."""
@@ -106,6 +113,7 @@ class RawSession:
 
     def close(self) -> None:
         """Hangs up."""
+        self.closed = True
         self._socket.close()
 
 

@@ -91,6 +91,15 @@ def test_what_is_no_frame_of_an_agent_ends_its_session_with_a_reason(gateway: In
     session.close()
 
 
+def test_one_that_is_told_why_and_stays_is_hung_up_on(gateway: Installation) -> None:
+    session = RawSession(gateway.kruxos.root, hangs_up=False)
+    for _ in range(50):
+        session.send_message(b"\xc1")
+    assert session.codes_to_end() == ["bad_request"], "it is told once, and what comes behind is not read"
+    session.close()
+    until(lambda: gateway.status()["sessions"] <= 1, "the end of the session")
+
+
 def test_two_frames_at_the_door_are_refused(gateway: Installation) -> None:
     assert error_code(at_door(gateway.kruxos.root, OPEN + OPEN)) == "bad_request"
 
@@ -124,7 +133,7 @@ def test_a_request_that_cannot_be_read_is_the_callers_fault(gateway: Installatio
 
 
 def test_calls_that_cannot_be_opened_are_refused_and_the_session_goes_on(gateway: Installation) -> None:
-    session = RawSession(gateway.kruxos.root)
+    session = RawSession(gateway.kruxos.root, hangs_up=False)
     for number, frame, code in (
         (0, wire.Open(id=0, body=HI), "bad_request"),
         (1, wire.Open(id=1, op="rule the world", body=HI), "bad_request"),
