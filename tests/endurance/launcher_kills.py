@@ -30,7 +30,7 @@ def launcher_kills(count: int, home: Path) -> Figures:
         figures.at_most("workers lost", lost)
         figures.at_most("failed calls", len(load.failed(*NAMES)))
         figures.tell(f"calls meanwhile, hand-overs among them: {len(load.calls)}")
-        figures.spread("death to the next launcher", up_s)
+        figures.spread("death to the next launcher (its pause doubles up to 5 s while they live under 10 s)", up_s)
     return figures
 
 

@@ -77,6 +77,7 @@ def mutated(count: int, home: Path) -> Figures:
             figures.at_most("good calls that fail afterwards", int(not client.chat("Hello", provider="one").text))
     figures.tally("at the door", door)
     figures.tally("in sessions", session)
+    figures.at_most("sessions that ended without a reason", session.count("passed over, closed"))
     at_rest, in_between, at_last = (each / 2**20 for each in (before, between, after))
     figures.tell(f"memory of the supervisor: {at_rest:.1f} MiB, {in_between:.1f} MiB, {at_last:.1f} MiB at last")
     figures.at_most("growth in MiB", round((after - before) / 2**20, 1), GROWTH_BYTES_MAX / 2**20)

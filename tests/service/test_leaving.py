@@ -53,7 +53,7 @@ def test_leaving_before_the_first_token_closes_it_too(gateway: Installation, sim
         gateway.wait_idle()
 
 
-def test_a_call_that_is_cancelled_from_another_thread_says_so(gateway: Installation, simulator: Simulator) -> None:
+def test_closing_a_client_ends_its_calls_up_to_the_provider(gateway: Installation, simulator: Simulator) -> None:
     before = len(simulator.requests(CLAUDE))
     client = gateway.client()
     ended: list[Exception] = []
