@@ -24,6 +24,7 @@ from kruxos.cores import supervision
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError
+from kruxos.fields import Fields
 from kruxos.link import Link
 from kruxos.service.journal import tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
@@ -79,6 +80,7 @@ class Provider:
     current: Process | None = None
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
+    cooling: dict[str, tuple[float, str]] = field(default_factory=dict[str, tuple[float, str]])
     timer: Timer | None = None
     last_error: str = ""
     last_error_at: float | None = None
@@ -123,6 +125,13 @@ class Fleet:
                 self.apply(name, supervision.Start())
             elif name in changed and provider.core.state != "stopped":
                 self.apply(name, supervision.Restart(reason="settings changed"))
+
+    def forget_limits(self, name: str) -> None:
+        """What was learned of a provider's limits is dropped; its worker is replaced by one that knows nothing."""
+        provider = self.providers[name]
+        provider.health, provider.cooling = wire.Health(), {}
+        if provider.core.state != "stopped":
+            self.apply(name, supervision.Restart(reason="limits cleared by operator"))
 
     # Calls
 
@@ -184,10 +193,10 @@ class Fleet:
         if known is None:
             return Outlook("stopped", "no_provider", "not running")
         core = known.core
-        until = known.health.cooling_until
-        if core.state == "ready" and until is not None and until > time.time():
-            code = known.health.reason or "rate_limited"
-            return Outlook("cooling", code, "asked to wait", until)
+        for name in ("", model or ""):
+            until, reason = known.cooling.get(name, (0.0, ""))
+            if core.state == "ready" and until > time.time():
+                return Outlook("cooling", reason, "asked to wait", until)
         if core.state in ("ready", "starting"):
             return Outlook(core.state)
         code = core.reason if core.reason in BY_CODE else "worker_lost"
@@ -349,8 +358,9 @@ class Fleet:
             case wire.Beat():
                 process.rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
-            case wire.Health():
-                provider.health = frame
+            case wire.Health() if provider.current in (process, None):
+                # a predecessor that drains knows less than its successor
+                provider.health, provider.cooling = frame, _cooling_of(frame)
             case _:
                 self._on_life(provider, process, frame, setup)
 
@@ -377,6 +387,18 @@ class Fleet:
             )
         )
         process.link.flush()
+
+
+def _cooling_of(health: wire.Health) -> dict[str, tuple[float, str]]:
+    """Until when, and why, each model is left alone, "" for all of them. Raises ``BadRequestError``."""
+    places = Fields(Fields(health.state).object("places"))
+    found: dict[str, tuple[float, str]] = {}
+    for name in Fields(health.state).object("places"):
+        place = Fields(places.object(name))
+        until = place.maybe_number("until")
+        if until is not None:
+            found[name] = until, place.maybe_text("reason") or "rate_limited"
+    return found
 
 
 async def _write(link: Link) -> None:

@@ -13,9 +13,11 @@ When the link ends, the worker ends: nobody is left to work for.
 from __future__ import annotations
 
 import os
+import random
 import socket
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -24,6 +26,7 @@ from kruxos.cores.supervision import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
 from kruxos.link import Link
 from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, system_roots
 from kruxos_workers.limits import Limits
 from kruxos_workers.settings import read_settings
@@ -54,6 +57,7 @@ async def _run(end: socket.socket) -> None:
         desk = Desk(link, _make_worker(frame, link), nursery)
         nursery.start_soon(link.run_writer)
         nursery.start_soon(_beat, link, desk)
+        nursery.start_soon(desk.worker.gate.run)
         link.send(wire.Ready())
         for each in more:
             desk.on_frame(each)
@@ -87,12 +91,15 @@ def _make_worker(frame: wire.Configure, link: Link) -> Worker:
     except KruxosError as error:
         print(f"{error.code}: {error.message}", flush=True)  # noqa: T201 - standard output is this worker's log
         raise SystemExit(EXIT_CONFIGURATION) from None
-    limits = Limits.from_state(frame.state, time.time())
+    limits = Limits(random.random, settings.limits)
+    limits.restore(frame.state, time.time())
+    return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits)), link)
 
-    def changed() -> None:
-        link.send(wire.Health(cooling_until=limits.cooling_until, reason=limits.reason, state=limits.state()))
 
-    return Worker(settings, client, limits, link, changed)
+def _tell_limits(link: Link, limits: Limits) -> None:
+    now = time.time()
+    until, reason = limits.cooling(now) or (None, None)
+    link.send(wire.Health(cooling_until=until, reason=reason, state=limits.state(now)))
 
 
 @dataclass(slots=True)
@@ -152,10 +159,13 @@ class Desk:
 
 async def _beat(link: Link, desk: Desk) -> None:
     """A sign of life from the very loop that does the work."""
-    statm = _open_statm()
+    statm, gate = _open_statm(), desk.worker.gate
     while True:
         link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
         desk.worker.client.drop_stale()
+        if gate.limits.learned:
+            gate.limits.learned = False
+            _tell_limits(link, gate.limits)
         await trio.sleep(BEAT_EVERY_S)
 
 

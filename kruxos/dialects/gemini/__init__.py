@@ -1,0 +1,5 @@
+"""Gemini's generateContent, both ways."""
+
+from .dialect import GEMINI
+
+__all__ = ["GEMINI"]
