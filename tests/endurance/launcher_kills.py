@@ -26,7 +26,7 @@ def launcher_kills(count: int, home: Path) -> Figures:
                 up_s.append(monotonic() - began)
                 lost += sum(now != then for now, then in zip(_pids(after), _pids(before), strict=True))
                 installation.control("worker.restart", provider="victim")
-                _wait_replaced(installation, before["workers"][0]["pid"])
+                installation.wait_other("victim", before["workers"][0]["pid"])
         figures.at_most("workers lost", lost)
         figures.at_most("failed calls", len(load.failed(*NAMES)))
         figures.tell(f"calls meanwhile, hand-overs among them: {len(load.calls)}")
@@ -40,10 +40,6 @@ def _wait_launcher(installation: Installation, old: int | None) -> dict[str, Any
         return status if status["launcher_pid"] not in (None, old) else {}
 
     return until(found, "a launcher")
-
-
-def _wait_replaced(installation: Installation, old: int) -> None:
-    until(lambda: installation.workers().get("victim") not in (None, old), "a new worker")
 
 
 def _pids(status: dict[str, Any]) -> list[int | None]:

@@ -26,6 +26,8 @@ from tests.service.running import Installation
 from tests.shared import exchanges_of
 
 AT_A_TIME = 8
+WIRES = ("messages", "chat")
+"""The dialects whose answers come in one shape for every provider: one server stands for all of them."""
 NOT_ON_THE_WIRE = ("stop_detail", "refusal")
 """What a decoder knows and the protocol of agents does not carry."""
 COOLING_STATUSES = (408, 429, 500, 502, 503, 504, 529)
@@ -45,7 +47,7 @@ class Served:
 
 def served(home: Path) -> Served:
     """Asks for every exchange once, through a gateway of its own."""
-    chosen = {name: both for name, both in exchanges_of(*traffic.WIRES).items() if _is_generation(*both)}
+    chosen = {name: both for name, both in exchanges_of(*WIRES).items() if _is_generation(*both)}
     found = Served()
     with replaying({name: recorded for name, (recorded, _) in chosen.items()}) as upstream:
         providers = {name: _provider(name, *both) for name, both in chosen.items()}
@@ -104,7 +106,7 @@ class _Answer:
 def _ask(client: BlockingClient, provider: str, name: str, recorded: dict[str, Any]) -> _Answer:
     answer = _Answer()
     prompt, options = f"exchange:{name}", {"provider": provider, "fallback": "none"}
-    options["model"] = traffic.target_of(recorded, "").model or provider
+    options["model"] = traffic.target_of(recorded, "messages").model or provider
     try:
         if recorded["response"]["stream"]:
             with client.stream(prompt, **cast("Any", options)) as stream:

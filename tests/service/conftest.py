@@ -68,9 +68,13 @@ def shared_installation(simulator: Simulator, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def gateway(shared_installation: Installation) -> Iterator[Installation]:
-    """The shared gateway. A test leaves nothing in flight there."""
+    """The shared gateway. A test leaves nothing in flight there, and no provider that is left alone for a while."""
     yield shared_installation
     shared_installation.wait_idle()
+    for worker in shared_installation.status()["workers"]:
+        if worker["cooling_until"] is not None:
+            shared_installation.control("worker.reset", provider=worker["provider"])
+            shared_installation.wait_other(worker["provider"], worker["pid"])
 
 
 @pytest.fixture

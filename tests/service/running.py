@@ -239,6 +239,15 @@ class Installation:
         for name in names:
             self.wait_worker(name, state="ready")
 
+    def wait_other(self, name: str, pid: int | None) -> int:
+        """Waits until another process than ``pid`` takes a provider's calls; its pid."""
+
+        def found() -> int:
+            now = self.workers().get(name, 0)
+            return 0 if now == pid else now
+
+        return until(found, f"another worker of {name}")
+
     def wait_idle(self) -> None:
         """Waits until nothing is in flight, in the supervisor and in the workers."""
 
