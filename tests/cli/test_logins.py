@@ -11,7 +11,6 @@ import signal
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Condition
 from typing import Any
 
@@ -413,7 +412,7 @@ def test_a_login_that_cannot_be_revoked_is_removed_and_that_is_told(kruxos: Krux
     assert nothing_is_left(kruxos)
 
 
-def test_a_login_goes_nowhere_but_where_it_was_made_for(kruxos: Kruxos, here: Issuer, tmp_path: Path) -> None:
+def test_a_login_goes_nowhere_but_where_it_was_made_for(kruxos: Kruxos, here: Issuer) -> None:
     assert add(kruxos, here).code == 0
     models = kruxos.root / "models.yaml"
     models.write_text(models.read_text().replace("    auth: oauth\n", "    auth: oauth\n    oauth_issuer: https://h\n"))
