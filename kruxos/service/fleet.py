@@ -20,25 +20,37 @@ from typing import Any, Protocol
 import trio
 
 from kruxos import wire
+from kruxos.config.model import Isolation
 from kruxos.cores import supervision
+from kruxos.cores.names import Found, Name
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError
+from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
-from kruxos.service.journal import tell_fault
+from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
+from kruxos.service.names import Names
 from kruxos.service.timers import Timer, Timers
 
 EXIT_WITHIN_S = 2.0
 """A worker whose link ended is given this long to be gone before it is killed."""
+QUESTIONS_MAX = 64
+"""Names that a worker may be waiting for at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker is told: settings as plain values, and its secret."""
+    """What a worker is told: settings as plain values, and its secret; and how far it reaches.
+
+    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of.
+    """
 
     settings: dict[str, Any]
     secret: bytes
+    isolation: Isolation = "best_effort"
+    ports: tuple[int, ...] = ()
+    names: frozenset[Name] = frozenset()
 
 
 class Sink(Protocol):
@@ -64,7 +76,7 @@ class Process:
     pid_known: trio.Event = field(default_factory=trio.Event)
     in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
     rss_bytes: int = 0
-    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
+    questions: int = 0
     killed: bool = False
 
 
@@ -80,6 +92,7 @@ class Provider:
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
     timer: Timer | None = None
+    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
     last_error: str = ""
     last_error_at: float | None = None
 
@@ -95,9 +108,11 @@ class Fleet:
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
         tell: Callable[[str, supervision.Announce], None],
+        names: Names | None = None,
     ) -> None:
         self._launching, self._timers, self._nursery = launching, timers, nursery
         self._setup_of, self._log_of, self._tell = setup_of, log_of, tell
+        self._names = names or Names(nursery)
         self._dispatches = 0
         self.providers: dict[str, Provider] = {}
 
@@ -268,7 +283,8 @@ class Fleet:
             if process.killed:
                 self._kill(provider, number)
 
-        self._launching.spawn(Request(theirs, log_fd, on_result))
+        caged = setup.isolation != "off"
+        self._launching.spawn(Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports))
         self._nursery.start_soon(self._run, provider, process, setup)
 
     async def _refuse(self, provider: Provider, number: int, code: str) -> None:
@@ -358,8 +374,9 @@ class Fleet:
         match frame:
             case wire.Hello():
                 self._greet(provider, process, frame, setup)
+            case wire.Resolve():
+                self._resolve(provider, process, frame, setup)
             case wire.Ready():
-                process.isolation = frame.isolation
                 self._step(provider, supervision.BecameReady(process.number))
             case wire.Drained():
                 self._step(provider, supervision.Drained(process.number))
@@ -371,12 +388,37 @@ class Fleet:
             self._step(provider, supervision.SpawnRefused(process.number, "restart_gateway"))
             self._kill(provider, process.number)
             return
+        provider.isolation = hello.isolation
+        if setup.isolation == "required" and hello.isolation.get("level") != WHOLE:
+            missing = ", ".join(map(str, hello.isolation.get("missing", ["everything"])))
+            LOG.error("provider %s: isolation is required, and cannot be had here: %s", provider.name, missing)
+            self._step(provider, supervision.SpawnRefused(process.number, "isolation_unavailable"))
+            self._kill(provider, process.number)
+            return
         process.link.send(
             wire.Configure(
                 provider=provider.name, settings=setup.settings, body=setup.secret, state=provider.health.state
             )
         )
         process.link.flush()
+
+    def _resolve(self, provider: Provider, process: Process, question: wire.Resolve, setup: Setup) -> None:
+        """Only the names that models.yaml sends this worker to: what it asks for would leave this machine by DNS."""
+
+        def answer(found: Found) -> None:
+            process.questions -= 1
+            if process.number in provider.processes and not process.link.closed:
+                addresses = list(found.addresses)
+                process.link.send(wire.Resolved(id=question.id, addresses=addresses, reason=found.reason))
+
+        process.questions += 1
+        if (question.host, question.port) not in setup.names:
+            LOG.warning("provider %s: its worker asked for a name that is not its own", provider.name)
+            answer(Found(reason="not a name of this provider"))
+        elif process.questions > QUESTIONS_MAX:
+            answer(Found(reason="too many questions at once"))
+        else:
+            self._names.ask(question.host, question.port, answer)
 
 
 async def _write(link: Link) -> None:

@@ -57,7 +57,7 @@ class Launcher:
         ours, theirs = socket.socketpair()
         ours.settimeout(PATIENCE_S)
         self.count += 1
-        channel.ask_spawn(self.end, self.count, [theirs.fileno(), self.log])
+        channel.ask_spawn(self.end, channel.Spawn(self.count, caged=False), [theirs.fileno(), self.log])
         theirs.close()
         answer = channel.decode(self.end.recv(4096))
         assert isinstance(answer, channel.Spawned)
@@ -104,7 +104,7 @@ def test_a_worker_is_the_supervisors_child_in_a_session_of_its_own(launcher: Lau
 def test_a_worker_has_no_environment_no_arguments_of_secrets_and_no_other_descriptor(launcher: Launcher) -> None:
     with worker(launcher) as (pid, _, findings):
         assert set(findings["environment"]) <= {"LC_CTYPE"}  # Python's own, in an empty environment
-        assert findings["descriptors"] == [0, 1, 2, 3]
+        assert findings["descriptors"] == [0, 1, 2, 3, 4]  # 4: how much memory it has
         assert "canary" not in Path(f"/proc/{pid}/cmdline").read_text()
         assert not findings["site_loaded"]
     wait_code(pid)

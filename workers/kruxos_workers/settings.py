@@ -30,7 +30,10 @@ class TimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key, or empty."""
+    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key, or empty.
+
+    ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the system's certificates.
+    """
 
     provider: str
     profile: Profile
@@ -40,6 +43,8 @@ class Settings:
     model: str | None
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
+    proxy: str | None = None
+    ca_bundle: bytes | None = None
     secret: str = field(default="", repr=False)
 
     def auth(self) -> dict[str, str]:
@@ -69,6 +74,8 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         model=fields.maybe_text("model"),
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
+        proxy=fields.maybe_text("proxy"),
+        ca_bundle=fields.maybe_data("ca_bundle"),
         secret=json.loads(secret)["api_key"] if secret else "",
     )
 

@@ -13,7 +13,7 @@ from kruxos.launcher.cage.limits import bound_resources, drop_capabilities
 from kruxos.launcher.cage.seccomp import restrict_calls
 
 Level = Literal["full", "partial", "none", "off"]
-CAGED: Level = "full"
+WHOLE: Level = "full"
 """What ``isolation: required`` asks for."""
 
 

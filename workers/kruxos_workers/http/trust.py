@@ -48,6 +48,12 @@ def client_context(ca_bundle: bytes | None = None) -> ssl.SSLContext:
     return context
 
 
+def warm_up_tls() -> None:
+    """Reads what TLS reads from files once a process: the roots, OpenSSL's configuration, the codec of host names."""
+    client_context()
+    "localhost".encode("idna")
+
+
 def _load_bundle(context: ssl.SSLContext, ca_bundle: bytes) -> None:
     try:
         context.load_verify_locations(cadata=ca_bundle.decode("ascii", "ignore"))
