@@ -32,7 +32,6 @@ from kruxos.launcher.inheritance import Inheritance
 REPARENTED_WITHIN_S = 2.0
 REPARENTED_POLL_S = 0.0002
 LINK_FD = 3
-STATM_FD = 4
 EXIT_ORPHANED = 0
 
 
@@ -104,14 +103,14 @@ def _become_worker(wanted: channel.Spawn, descriptors: list[int], nest: Nest) ->
     """In the worker: leaves all that is the launcher's behind, then runs. Gives the exit code."""
     link_fd, log_fd = descriptors
     _arrange_descriptors(link_fd, log_fd)
-    os.setsid()
-    if not _adopted_by(nest.supervisor):
-        return EXIT_ORPHANED
-    linux.set_name("kruxos-worker")
-    statm_fd = _open_statm()
-    cage = put_on(nest.readable, wanted.ports, caged=wanted.caged)
-    random.seed()
     try:
+        os.setsid()
+        if not _adopted_by(nest.supervisor):
+            return EXIT_ORPHANED
+        linux.set_name("kruxos-worker")
+        statm_fd = _open_statm()
+        cage = put_on(nest.readable, wanted.ports, caged=wanted.caged)
+        random.seed()
         import_module(nest.worker_module).main(Inheritance(LINK_FD, statm_fd, cage.to_wire()))
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 1
@@ -147,10 +146,6 @@ def _arrange_descriptors(link_fd: int, log_fd: int) -> None:
 def _open_statm() -> int | None:
     """How much memory it has, to be read again and again; in the cage there is no /proc to open it from."""
     try:
-        opened = os.open("/proc/self/statm", os.O_RDONLY)
+        return os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
         return None
-    os.dup2(opened, STATM_FD, inheritable=False)
-    if opened != STATM_FD:
-        os.close(opened)
-    return STATM_FD
