@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from kruxos.launcher import channel, linux
-from kruxos.launcher.cage import places, put_on
+from kruxos.launcher.cage import prepare, put_on
 from kruxos.launcher.inheritance import Inheritance
 
 REPARENTED_WITHIN_S = 2.0
@@ -47,7 +47,7 @@ def main(channel_fd: int, worker_module: str) -> None:
     end = socket.socket(fileno=channel_fd)
     sys.dont_write_bytecode = True  # a worker cannot, and need not try
     import_module(worker_module).preload()
-    nest = Nest(supervisor, worker_module, places.readable())
+    nest = Nest(supervisor, worker_module, prepare())
     gc.collect()
     gc.freeze()  # what is imported stays shared between all workers
     end.send(channel.encode(channel.Up(os.getpid())))

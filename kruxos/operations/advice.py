@@ -89,8 +89,7 @@ _SPECIAL = {
     ),
     "restart_gateway": ("its worker is of another version than the gateway", "stop `kruxos serve` and start it again"),
     "isolation_unavailable": (
-        "this system cannot put the whole cage on its worker, and models.yaml requires it (logs/gateway.log says what "
-        "is missing)",
+        "models.yaml requires a whole cage, and this system has none (logs/gateway.log says what is missing)",
         "run it on Linux 6.7 or later with Landlock, or set `isolation: best_effort` for {name} in models.yaml",
     ),
     "stopped by operator": ("stopped by operator", "kruxos worker start {name}"),

@@ -14,6 +14,6 @@ something: the gateway decides by ``isolation:`` in models.yaml whether less is 
 Everything is plain system calls by ctypes: no package for this is settled, and each would be one more to trust.
 """
 
-from kruxos.launcher.cage.putting_on import WHOLE, Cage, put_on
+from kruxos.launcher.cage.putting_on import WHOLE, Cage, prepare, put_on
 
-__all__ = ["WHOLE", "Cage", "put_on"]
+__all__ = ["WHOLE", "Cage", "prepare", "put_on"]

@@ -61,7 +61,7 @@ def restrict(places: Iterable[str], ports: Iterable[int]) -> Restricted:
     try:
         for place in places:
             _allow_reading(ruleset, place)
-        by_port = found >= _NETWORK_FROM and all([_allow_port(ruleset, port) for port in allowed])
+        by_port = found >= _NETWORK_FROM and all(_allow_port(ruleset, port) for port in allowed)
         if _call(_RESTRICT_SELF, ruleset, 0) != 0:
             return Restricted(found)
     finally:

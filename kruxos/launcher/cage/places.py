@@ -15,7 +15,7 @@ _PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
 
 _SYSTEM = (
     # Libraries
-    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache",
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache",
     # Certificates: where systems keep those that they trust, and what configures OpenSSL
     "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs",
     "/etc/pki/tls/cert.pem", "/etc/pki/tls/openssl.cnf", "/etc/pki/ca-trust/extracted", "/etc/crypto-policies",
@@ -27,9 +27,11 @@ _SYSTEM = (
 
 
 def readable() -> list[str]:
-    """The places, most of the machine's first. To be asked once all is imported that will be."""
-    own = [str(place) for place in (*_standard_library(), *_packages())]
-    return list(dict.fromkeys((*_SYSTEM, *own)))
+    """The places, without links, those within others left out. To be asked once all is imported that will be."""
+    named = (*map(Path, _SYSTEM), *_standard_library(), *_packages())
+    there = [place for place in named if os.path.exists(place)]  # noqa: PTH110 - False where it may not look
+    found = sorted({os.path.realpath(place) for place in there})
+    return [place for place in found if not any(place.startswith(f"{other}/") for other in found)]
 
 
 def _standard_library() -> Iterator[Path]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kruxos.launcher import linux
+from kruxos.launcher.cage import seccomp
 from kruxos.launcher.cage.landlock import Restricted, restrict
 from kruxos.launcher.cage.limits import bound_resources, drop_capabilities
-from kruxos.launcher.cage.seccomp import restrict_calls
+from kruxos.launcher.cage.places import readable
 
 Level = Literal["full", "partial", "none", "off"]
 WHOLE: Level = "full"
@@ -43,6 +44,15 @@ class Cage:
         }
 
 
+def prepare() -> list[str]:
+    """What is the same for all that are forked from here; gives the places that they may read.
+
+    To be called once all is imported that will be.
+    """
+    seccomp.warm_up()
+    return readable()
+
+
 def put_on(places: Iterable[str], ports: Iterable[int], *, caged: bool) -> Cage:
     """Confines this process, which is one thread, for good. Without ``caged`` only what no operator switches off."""
     bound_resources()
@@ -53,7 +63,7 @@ def put_on(places: Iterable[str], ports: Iterable[int], *, caged: bool) -> Cage:
     drop_capabilities()
     unreadable = linux.forbid_dumps() and unreadable  # giving up capabilities may have undone it
     restricted = restrict(places, ports) if without_gains else Restricted()
-    calls = restrict_calls(os.getpid()) if without_gains else ""
+    calls = seccomp.restrict_calls(os.getpid()) if without_gains else ""
     return summed_up(restricted, calls, unreadable=unreadable)
 
 

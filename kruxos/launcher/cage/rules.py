@@ -22,6 +22,9 @@ KILL = 0x8000_0000
 REFUSE = 0x0005_0000 | 1  # SECCOMP_RET_ERRNO, EPERM
 UNKNOWN = 0x0005_0000 | 38  # SECCOMP_RET_ERRNO, ENOSYS
 
+THIS_PROCESS = 0x7FFF_FFFE
+"""Stands for the number of the process that the filter is for; no process has it."""
+
 _NUMBER_AT, _MACHINE_AT, _ARGUMENTS_AT = 0, 4, 16
 _LOW = 0xFFFF_FFFF
 
@@ -82,37 +85,44 @@ FREE = (
 """Calls that are allowed whatever their arguments."""
 
 
-def rules(pid: int) -> tuple[Rule, ...]:
-    """All rules for the process ``pid``, those with checks first. The rules of one name stand together."""
-    checked = (
-        Rule("socket", (Check(0, (_AF_INET, _AF_INET6)), Check(1, (_SOCK_STREAM,), _SOCKET_TYPE), Check(2, (0, _TCP)))),
-        # For the event loop to wake itself: a pair that is connected, and can be connected to nothing else.
-        Rule("socketpair", (Check(0, (_AF_UNIX,)), Check(1, (_SOCK_STREAM,), _SOCKET_TYPE), Check(2, (0,)))),
-        # Without an address: what is connected is all there is.
-        Rule("sendto", (Check(3, (0,), _MSG_FASTOPEN), Check(4, (0,)), Check(4, (0,), high=True))),
-        # SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_LINGER
-        Rule("setsockopt", (Check(1, (_SOL_SOCKET,)), Check(2, (2, 7, 8, 9, 13)))),
-        # TCP_NODELAY, keep-alive's three, TCP_QUICKACK, TCP_USER_TIMEOUT; not TCP_ULP, which makes another protocol of it
-        Rule("setsockopt", (Check(1, (_TCP,)), Check(2, (1, 4, 5, 6, 12, 18)))),
-        Rule("openat", (Check(2, (0,), _WRITING),)),
-        Rule("open", (Check(1, (0,), _WRITING),)),
-        # Descriptors' own flags, and copies; not F_SETOWN, by which the kernel sends signals to others
-        Rule("fcntl", (Check(1, (0, 1, 2, 3, 4, 1030)),)),
-        # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
-        Rule("ioctl", (Check(1, (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),)),
-        Rule("clone", (Check(0, (_CLONE_THREAD,), _CLONE_THREAD | _CLONE_ELSE),)),
-        Rule("kill", (Check(0, (pid,)),)),
-        Rule("tgkill", (Check(0, (pid,)),)),
-        Rule("prlimit64", (Check(0, (0,)),)),
-        # Names of threads and of memory, and reading what was set; not being dumpable again
-        Rule("prctl", (Check(0, (15, 16, 2, 3, 21, 39, 0x53564D41)),)),
+RULES = (
+    Rule("socket", (Check(0, (_AF_INET, _AF_INET6)), Check(1, (_SOCK_STREAM,), _SOCKET_TYPE), Check(2, (0, _TCP)))),
+    # For the event loop to wake itself: a pair that is connected, and can be connected to nothing else.
+    Rule("socketpair", (Check(0, (_AF_UNIX,)), Check(1, (_SOCK_STREAM,), _SOCKET_TYPE), Check(2, (0,)))),
+    # Without an address: what is connected is all there is.
+    Rule("sendto", (Check(3, (0,), _MSG_FASTOPEN), Check(4, (0,)), Check(4, (0,), high=True))),
+    # SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_LINGER
+    Rule("setsockopt", (Check(1, (_SOL_SOCKET,)), Check(2, (2, 7, 8, 9, 13)))),
+    # TCP_NODELAY, keep-alive's three, TCP_QUICKACK, TCP_USER_TIMEOUT; not TCP_ULP, which makes another protocol of it
+    Rule("setsockopt", (Check(1, (_TCP,)), Check(2, (1, 4, 5, 6, 12, 18)))),
+    Rule("openat", (Check(2, (0,), _WRITING),)),
+    Rule("open", (Check(1, (0,), _WRITING),)),
+    # Descriptors' own flags, and copies; not F_SETOWN, by which the kernel sends signals to others
+    Rule("fcntl", (Check(1, (0, 1, 2, 3, 4, 1030)),)),
+    # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+    Rule("ioctl", (Check(1, (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),)),
+    Rule("clone", (Check(0, (_CLONE_THREAD,), _CLONE_THREAD | _CLONE_ELSE),)),
+    Rule("kill", (Check(0, (THIS_PROCESS,)),)),
+    Rule("tgkill", (Check(0, (THIS_PROCESS,)),)),
+    Rule("prlimit64", (Check(0, (0,)),)),
+    # Names of threads and of memory, and reading what was set; not being dumpable again
+    Rule("prctl", (Check(0, (15, 16, 2, 3, 21, 39, 0x53564D41)),)),
+    *(Rule(name) for name in FREE),
+)
+"""All of them, those with checks first. The rules of one name stand together."""
+
+
+def program(machine: Machine) -> bytes:
+    """The filter on ``machine``, as the kernel takes it; ``for_process`` makes it one process's own."""
+    return bpf.assemble([*_prologue(machine), *_body(machine), bpf.Step(bpf.RETURN, REFUSE)])
+
+
+def for_process(assembled: bytes, pid: int) -> bytes:
+    """The same filter for the process ``pid``: assembled once, it is needed for each worker."""
+    return b"".join(
+        bpf.INSTRUCTION.pack(code, near, far, pid if value == THIS_PROCESS else value)
+        for code, near, far, value in bpf.INSTRUCTION.iter_unpack(assembled)
     )
-    return (*checked, *(Rule(name) for name in FREE))
-
-
-def program(machine: Machine, pid: int) -> bytes:
-    """The filter for a process on ``machine``, as the kernel takes it."""
-    return bpf.assemble([*_prologue(machine), *_body(machine, pid), bpf.Step(bpf.RETURN, REFUSE)])
 
 
 def _prologue(machine: Machine) -> Iterator[bpf.Line]:
@@ -134,8 +144,8 @@ def _prologue(machine: Machine) -> Iterator[bpf.Line]:
     yield bpf.Label("known")
 
 
-def _body(machine: Machine, pid: int) -> Iterator[bpf.Line]:
-    for name, group in groupby(rules(pid), key=lambda rule: rule.name):
+def _body(machine: Machine) -> Iterator[bpf.Line]:
+    for name, group in groupby(RULES, key=lambda rule: rule.name):
         number = machine.numbers.get(name)
         if number is not None:
             yield from _call(number, name, list(group))
