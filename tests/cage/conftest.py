@@ -49,7 +49,9 @@ class Captive:
 
     def need(self, name: str, *arguments: object) -> Any:
         """What comes of something that it must be able to do."""
-        return self.ask(name, *arguments)["result"]
+        answer = self.ask(name, *arguments)
+        assert "failure" not in answer, answer["failure"]
+        return answer["result"]
 
 
 def captive(launcher: Launcher, *, caged: bool, ports: tuple[int, ...] = ()) -> Captive:

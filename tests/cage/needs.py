@@ -12,6 +12,8 @@ import threading
 import traceback
 from datetime import UTC, datetime
 
+import trio  # what it imports wants a directory for temporary files, so that workers too have it from their launcher
+
 
 def import_late(name: str) -> bool:
     assert name not in sys.modules
@@ -53,7 +55,6 @@ def count_threads(many: int) -> int:
 
 def run_trio() -> list[int]:
     """An event loop, with work on its threads."""
-    import trio  # noqa: PLC0415
 
     async def work() -> list[int]:
         found: list[int] = []

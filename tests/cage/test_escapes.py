@@ -55,7 +55,9 @@ def test_no_file_of_the_users_home_is_read(free: Captive, caged: Captive, home: 
 
 
 @needs_files
-@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/hostname", "/proc/self/environ", "/proc/self/maps", "/proc/1/stat"])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "/etc/hostname", "/proc/self/environ", "/proc/self/maps", "/proc/1/stat"]
+)
 def test_no_file_of_the_system_is_read(free: Captive, caged: Captive, path: str) -> None:
     if not os.path.exists(path):
         pytest.skip(f"{path} is not there")
@@ -138,9 +140,7 @@ def test_another_process_is_not_traced(launcher: Launcher, caged: Captive, victi
 @pytest.mark.parametrize(
     "name", ["send_signal", "send_signal_by_descriptor", "send_signal_by_ownership", "lower_limit_of"]
 )
-def test_another_process_is_not_signalled_or_limited(
-    free: Captive, caged: Captive, victim: Victim, name: str
-) -> None:
+def test_another_process_is_not_signalled_or_limited(free: Captive, caged: Captive, victim: Victim, name: str) -> None:
     assert refused(free, caged, name, victim.pid)
 
 
@@ -216,14 +216,19 @@ def test_there_is_no_ring_that_makes_calls_behind_the_filters_back(free: Captive
 
 KERNEL = (
     "mount", "mount_setattr", "fsopen", "chroot", "setns", "bpf", "userfaultfd", "keyctl", "open_by_handle_at",
-    "perf_event_open", "personality", "kcmp", "process_madvise", "io_uring_enter", "init_module", "capset", "seccomp",
-    "landlock_create_ruleset", "openat2", "memfd_secret", "sendmmsg", "tkill", "rt_sigqueueinfo", "pidfd_getfd",
+    "perf_event_open", "personality", "kcmp", "process_madvise", "io_uring_enter", "init_module", "capset",
+    "openat2", "memfd_secret", "sendmmsg", "tkill", "rt_sigqueueinfo", "pidfd_getfd",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KERNEL)
 def test_calls_that_no_worker_needs_are_refused(free: Captive, caged: Captive, name: str) -> None:
     assert refused(free, caged, "use", name)
+
+
+@pytest.mark.parametrize("name", ["seccomp", "landlock_create_ruleset"])
+def test_its_own_cage_is_out_of_reach(free: Captive, caged: Captive, name: str) -> None:
+    assert refused(free, caged, "use", name, 99)
 
 
 def test_no_namespace_is_entered(launcher: Launcher, caged: Captive) -> None:

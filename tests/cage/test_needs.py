@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", ["tomllib", "encodings.idna", "sqlite3", "unicodedata", "xml.dom.minidom", "h11"])
+@pytest.mark.parametrize("name", ["tomllib", "encodings.idna", "sqlite3", "xml.dom.minidom", "h11"])
 def test_modules_are_imported_late(caged: Captive, name: str) -> None:
     assert caged.need("import_late", name)
 
@@ -73,7 +73,6 @@ def _say_hello(listener: socket.socket, context: ssl.SSLContext) -> None:
     plain, _ = listener.accept()
     with context.wrap_socket(plain, server_side=True) as secure:
         secure.sendall(b"hello")
-        secure.unwrap()
 
 
 def test_it_signals_itself(caged: Captive) -> None:

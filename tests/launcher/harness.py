@@ -30,7 +30,9 @@ class Launcher:
         command = [sys.executable, "-I", "-S", "-c", BOOT, str(theirs.fileno()), module, *paths]
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={}, stderr=self.log)
         theirs.close()
-        assert channel.decode(self.end.recv(4096)) == channel.Up(self.process.pid)
+        up = self.end.recv(4096)
+        assert up, log.read_text()
+        assert channel.decode(up) == channel.Up(self.process.pid)
         self.count = 0
 
     def fork(self, *, caged: bool = False, ports: tuple[int, ...] = ()) -> tuple[int, socket.socket]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 _PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
@@ -39,7 +40,7 @@ def _standard_library() -> Iterator[Path]:
     yield Path(sys.base_prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     # Shared libraries that come with an interpreter of its own prefix; never a home directory's `lib` as such.
     for pattern in ("*.so", "*.so.*", "*.dylib"):
-        yield from (Path(sys.base_prefix) / "lib").glob(pattern)
+        yield from map(Path, glob(f"{sys.base_prefix}/lib/{pattern}"))  # noqa: PTH207 - empty where it may not look
 
 
 def _packages() -> Iterator[Path]:
