@@ -146,7 +146,7 @@ def send_signal_by_descriptor(pid: int) -> None:
 
 def send_signal_by_ownership(pid: int) -> None:
     """The kernel signals the owner of a descriptor, so another process is made the owner."""
-    import fcntl  # noqa: PLC0415
+    import fcntl
 
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -34,7 +34,7 @@ def log(words: str) -> int:
 
 
 def time_of_day(zone: str) -> int:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - looked up from within
+    from zoneinfo import ZoneInfo
 
     return datetime(2026, 7, 1, 12, tzinfo=UTC).astimezone(ZoneInfo(zone)).hour
 
@@ -72,7 +72,7 @@ def run_trio() -> list[int]:
 
 def trusted_certificates() -> int:
     """How many the system's store holds, by OpenSSL's own reading, or certifi's."""
-    import certifi  # noqa: PLC0415
+    import certifi
 
     context = ssl.create_default_context()
     if not context.get_ca_certs():

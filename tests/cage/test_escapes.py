@@ -59,7 +59,7 @@ def test_no_file_of_the_users_home_is_read(free: Captive, caged: Captive, home: 
     "path", ["/etc/passwd", "/etc/hostname", "/proc/self/environ", "/proc/self/maps", "/proc/1/stat"]
 )
 def test_no_file_of_the_system_is_read(free: Captive, caged: Captive, path: str) -> None:
-    if not os.path.exists(path):
+    if not Path(path).exists():
         pytest.skip(f"{path} is not there")
     assert refused(free, caged, "read", path)
 
