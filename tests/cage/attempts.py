@@ -65,7 +65,7 @@ def read(path: str) -> None:
 
 
 def list_directory(path: str) -> None:
-    os.listdir(path)
+    list(Path(path).iterdir())
 
 
 def write(path: str) -> None:
@@ -123,7 +123,7 @@ def read_memory_map(pid: int, address: int) -> None:
 
 
 def list_descriptors(pid: int, address: int) -> None:
-    os.listdir(f"/proc/{pid}/fd")
+    list(Path(f"/proc/{pid}/fd").iterdir())
 
 
 def take_descriptor(pid: int, address: int) -> None:
