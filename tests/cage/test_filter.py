@@ -129,10 +129,10 @@ def test_numbers_are_the_kernels(machine: Machine) -> None:
 
 
 def test_jumps_go_forward_and_not_too_far() -> None:
-    back = [bpf.Label("here"), bpf.Step(bpf.JUMP, to="here")]
+    back: list[bpf.Line] = [bpf.Label("here"), bpf.Step(bpf.JUMP, to="here")]
     with pytest.raises(ValueError, match="goes backward"):
         bpf.assemble(back)
-    far = [bpf.Step(bpf.JUMP_IF_EQUAL, 1, "there"), *[bpf.Step(bpf.RETURN)] * 300, bpf.Label("there")]
+    far: list[bpf.Line] = [bpf.Step(bpf.JUMP_IF_EQUAL, 1, "there"), *[bpf.Step(bpf.RETURN)] * 300, bpf.Label("there")]
     with pytest.raises(ValueError, match="goes too far"):
         bpf.assemble([*far, bpf.Step(bpf.RETURN)])
     with pytest.raises(ValueError, match="longer than the kernel takes"):

@@ -68,7 +68,8 @@ def found(worker: Captive) -> dict[str, list[int]]:
     paths = json.dumps([str(Path.cwd()), str(Path.cwd() / "workers")])
     done = run_apart(ATTACKER.format(names=NAMES), paths, str(worker.pid))
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    outcomes: dict[str, list[int]] = json.loads(done.stdout)
+    return outcomes
 
 
 @pytest.mark.parametrize("name", NAMES)
