@@ -46,12 +46,14 @@ class Thinking:
     """How a model can be told to think.
 
     ``efforts`` are the words that it takes; ``default`` is what it does when told nothing (``none``: it does not
-    think). ``forms`` are Anthropic's: enabled (with a budget), adaptive, disabled.
+    think). ``forms`` are Anthropic's: enabled (with a budget), adaptive, disabled; Gemini's: budget, level;
+    Ollama's: switch, level. ``budget``: the least and the most tokens that a budget may have.
     """
 
     efforts: tuple[str, ...] = ()
     default: str = "none"
     forms: tuple[str, ...] = ()
+    budget: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,9 @@ def _model(row: dict[str, Any]) -> Model:
 
 
 def _thinking(ways: dict[str, Any]) -> Thinking:
-    return Thinking(tuple(ways["efforts"]), ways["default"], tuple(ways.get("forms", ())))
+    least_and_most = ways.get("budget")
+    budget = (least_and_most[0], least_and_most[1]) if least_and_most else None
+    return Thinking(tuple(ways["efforts"]), ways["default"], tuple(ways.get("forms", ())), budget)
 
 
 def _decimals(values: dict[str, str]) -> dict[str, Decimal]:

@@ -61,6 +61,12 @@ def _start(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _reset(arguments: argparse.Namespace) -> int:
+    operating.operate("worker.reset", {"provider": arguments.provider})
+    operating.say(f"Cleared {arguments.provider}'s limits: it is asked again at once.")
+    return OK
+
+
 VERBS = (
     Verb("list", "all workers", _list, add_json, examples="kruxos worker list\nkruxos worker list --json"),
     Verb(
@@ -77,5 +83,12 @@ VERBS = (
         _start,
         _name_option,
         examples="kruxos worker start deepseek",
+    ),
+    Verb(
+        "reset",
+        "forget a cooldown and what was learned of the provider's limits",
+        _reset,
+        _name_option,
+        examples="kruxos worker reset deepseek",
     ),
 )

@@ -2,8 +2,9 @@
 
 Theory of operation. The first byte that is not white space tells a stream of events from one JSON body: no JSON
 begins like a field of an event stream. Servers ignore ``stream``, answer a stream with one JSON error, mark a stream
-as text, or send blank lines for minutes before the body; all of that is one decision here. A dialect's decoder then
-gets values: ``_event`` for each of a stream, ``_answer`` for a whole body, ``_closed`` at the end.
+as text, or send blank lines for minutes before the body; all of that is one decision here, ``_framing``, and a
+dialect whose streams look otherwise decides it itself. A dialect's decoder then gets values: ``_event`` for each of a
+stream, ``_answer`` for a whole body, ``_closed`` at the end.
 
 Whatever is wrong becomes ``error``, once; the first one counts. After it a stream is still read for what comes behind
 an error (usage does), but gives no more content.
@@ -13,7 +14,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any, Protocol, cast
 
 from kruxos import errors
 from kruxos.attempts import Detail
@@ -22,7 +24,7 @@ from kruxos.events import Event, Notice, Start, State, Usage, UsageUpdate
 
 from . import failures, verdicts
 from .base import EncodedRequest, Ending, Target
-from .sse import EventStream
+from .sse import EventStream, ServerSentEvent
 from .text import Balance, parse_json
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
@@ -36,6 +38,18 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 _FIELDS = frozenset(b":dierDIER")
 _BODIES = frozenset(b"{[<")
 DONE = "[DONE]"
+
+
+class Framing(Protocol):
+    """How the values of a stream stand in its bytes. ``feed`` raises ``ProviderProtocolError`` for what has no end."""
+
+    def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
+        """The values that are whole now, as text."""
+        ...
+
+    def finish(self) -> Iterator[ServerSentEvent]:
+        """The values that the end of the body completes, or cuts off."""
+        ...
 
 
 class AnswerDecoder(ABC):
@@ -54,7 +68,7 @@ class AnswerDecoder(ABC):
         self._target = target
         self._encoded = encoded
         self._content_type = content_type.partition(";")[0].strip().lower()
-        self._events: EventStream | None = None
+        self._events: Framing | None = None
         self._body: bytearray | None = None
         self._broken = False
         self._started = False
@@ -100,13 +114,17 @@ class AnswerDecoder(ABC):
         data = data.lstrip(_BLANK)
         if not data:
             return
-        if self._is_body(data[0]):
+        self._events = self._framing(data[0])
+        if self._events is None:
             self._body = bytearray()
             self._collect(self._body, data)
-        else:
-            self._events = EventStream()
-            for name, text in self._events.feed(data):
-                self._take(name, text)
+            return
+        for name, text in self._events.feed(data):
+            self._take(name, text)
+
+    def _framing(self, first: int) -> Framing | None:
+        """How the stream that begins with this byte is framed; None where the body is one value."""
+        return None if self._is_body(first) else EventStream()
 
     def _is_body(self, first: int) -> bool:
         if first in _BODIES or self._content_type == "text/html":

@@ -25,6 +25,7 @@ REFUSED_WHILE_THINKING = ("temperature", "top_p", "presence_penalty", "frequency
 """What OpenAI's models take only when they do not think."""
 OUTPUT_TOKENS_DEFAULT = 32_000
 """Asked for where a protocol wants a number and the agent gave none."""
+_ERROR = "Error: "
 _FORMAT_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _FORMAT_NAME_CHARS_MAX = 64
 
@@ -43,8 +44,9 @@ class Draft:
     @classmethod
     def of(cls, request: Request, target: Target) -> Draft:
         """A draft with what the catalogue knows of the model."""
-        row = catalog.lookup(target.profile.name, target.model)
-        draft = cls(request, target, row, ToolNames.of(request))
+        row = row_of(target, target.model)
+        names = ToolNames.of(request, letter_first=target.profile.names_begin_with_letter)
+        draft = cls(request, target, row, names)
         if draft.names.changed:
             changed = {name: sent for sent, name in draft.names.changed.items()}
             draft.tell("tool_renamed", "tool names were spelled as the provider takes them", names=changed)
@@ -134,7 +136,7 @@ class Draft:
         return False
 
     def _of_other_model(self, state: ProviderState) -> bool:
-        made_by = catalog.lookup(self.target.profile.name, state.model)
+        made_by = row_of(self.target, state.model)
         return made_by is not None and self.row is not None and made_by.id != self.row.id
 
     def tell_dropped_states(self) -> None:
@@ -146,10 +148,20 @@ class Draft:
             self.tell("state_dropped", message, origins=origins)
 
 
+def row_of(target: Target, model: str) -> catalog.Model | None:
+    """What the catalogue knows of a model at the target."""
+    return catalog.lookup(target.profile.catalogue or target.profile.name, model)
+
+
 def schema_of(tool: Tool) -> dict[str, Any]:
     """A tool's parameters as providers want them: always an object with properties."""
     schema: dict[str, Any] = {"type": "object", "properties": {}}
     return schema | tool.parameters | {"type": "object"}
+
+
+def told_as_error(text: str) -> str:
+    """The text of a tool's error, for protocols that have no mark for one."""
+    return text if text.lower().startswith("error") else f"{_ERROR}{text}"
 
 
 def request_headers(target: Target) -> dict[str, str]:

@@ -10,16 +10,31 @@ from urllib.parse import urlsplit
 
 _SAMPLING = frozenset({"temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "stop"})
 _OPENAI = _SAMPLING - {"top_k"}
+_REFUSED_BY_CODEX = frozenset(
+    {
+        "max_output_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "metadata",
+        "top_logprobs", "truncation", "user", "safety_identifier", "context_management",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """One provider's or server's ways.
 
-    ``auth`` is ``x-api-key`` or ``bearer``. ``headers`` go with every request. ``sampling`` names the wishes of a
-    request that it takes (``stop`` among them); temperatures are clamped to the range. The fields after that are the
-    Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
+    ``dialect`` is the usual one; a provider's settings may name another. ``auth`` is ``bearer``, or the header that
+    holds the key. ``headers`` go with every request. ``sampling`` names the wishes of a request that it takes
+    (``stop`` among them); temperatures are clamped to the range. ``catalogue`` names the profile whose models it sells,
+    where it is not its own. ``names_begin_with_letter``: names of tools do, or with ``_``. The fields after that are
+    the Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
     tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of numeric codes.
+
+    The last ones are the Responses dialect's. ``always_streams``: it knows no other answer. ``item_ids``: items go back
+    with their ids. ``reasoning_items`` names how reasoning goes back. ``system_role`` is that of instructions within
+    the conversation, ``instructions`` what stands in where an agent gives none. ``summary``: the summary of reasoning
+    to ask for. ``refused_fields`` are fields of the protocol that it answers with an error. ``keeps_nothing``: an
+    answer can't be referred to later. ``pads_streams``: against eavesdroppers, unless told not to. ``login``: its
+    credentials are a login that has to be renewed.
     """
 
     name: str
@@ -33,6 +48,7 @@ class Profile:
     temperature_max: float = 2.0
     top_p_min: float = 0.0
     top_p_max: float = 1.0
+    catalogue: str = ""
     max_tokens_field: str = "max_tokens"
     seed_field: str = "seed"
     stream_usage: bool = True
@@ -46,6 +62,17 @@ class Profile:
     reasoning: str = "never"
     reasoning_outside: bool = False
     error_codes: str = "none"
+    names_begin_with_letter: bool = False
+    always_streams: bool = False
+    item_ids: bool = True
+    reasoning_items: str = "as_given"
+    system_role: str = "system"
+    instructions: str = ""
+    summary: str = ""
+    refused_fields: frozenset[str] = frozenset()
+    keeps_nothing: bool = False
+    pads_streams: bool = False
+    login: bool = False
 
 
 ANTHROPIC = Profile(
@@ -59,12 +86,34 @@ ANTHROPIC = Profile(
 )
 OPENAI = Profile(
     "openai",
-    "openai-chat",
+    "openai-responses",
     "https://api.openai.com/v1",
     thinking="openai",
     sampling=_OPENAI,
     max_tokens_field="max_completion_tokens",
     documents="file",
+    item_ids=False,
+    reasoning_items="encrypted",
+    system_role="developer",
+    pads_streams=True,
+)
+OPENAI_CODEX = Profile(
+    "openai-codex",
+    "openai-responses",
+    "https://chatgpt.com/backend-api/codex",
+    headers=(("originator", "kruxos"),),
+    thinking="openai",
+    sampling=frozenset(),
+    catalogue="openai",
+    always_streams=True,
+    item_ids=False,
+    reasoning_items="encrypted",
+    system_role="developer",
+    instructions="You are a helpful assistant.",
+    summary="auto",
+    refused_fields=_REFUSED_BY_CODEX,
+    keeps_nothing=True,
+    login=True,
 )
 GENERIC = Profile("generic", "openai-chat", "", reasoning="as_named", documents="file")
 DEEPSEEK = Profile(
@@ -131,13 +180,40 @@ OPENROUTER = Profile(
     documents="file",
 )
 
-PROFILES = {row.name: row for row in (ANTHROPIC, OPENAI, GENERIC, DEEPSEEK, GLM, GROK, MISTRAL, GROQ, OPENROUTER)}
+GEMINI = Profile(
+    "gemini",
+    "gemini",
+    "https://generativelanguage.googleapis.com/v1beta",
+    auth="x-goog-api-key",
+    sampling=_SAMPLING - {"presence_penalty", "frequency_penalty"},
+    names_begin_with_letter=True,
+)
+OLLAMA = Profile("ollama", "ollama", "http://localhost:11434")
+
+PROFILES = {
+    row.name: row
+    for row in (
+        ANTHROPIC,
+        OPENAI,
+        OPENAI_CODEX,
+        GENERIC,
+        DEEPSEEK,
+        GLM,
+        GROK,
+        MISTRAL,
+        GROQ,
+        OPENROUTER,
+        GEMINI,
+        OLLAMA,
+    )
+}
 
 
 def choose_profile(kind: str, base_url: str, name: str | None = None) -> Profile | None:
     """The profile of a provider of type ``kind``: the named one, the type's own, or that of the address.
 
-    An unknown host of type ``openai`` is ``generic``. None where there is no such profile.
+    An unknown host of type ``openai`` is ``generic``; a profile with a login has its own type. None where there is no
+    such profile.
     """
     if name is not None:
         return PROFILES.get(name)
@@ -145,7 +221,8 @@ def choose_profile(kind: str, base_url: str, name: str | None = None) -> Profile
         return PROFILES.get(kind)
     host = urlsplit(base_url).hostname
     for row in PROFILES.values():
-        if row.dialect == "openai-chat" and row.base_url and urlsplit(row.base_url).hostname == host:
+        speaks_openai = row.dialect in ("openai-chat", "openai-responses") and not row.login
+        if speaks_openai and row.base_url and urlsplit(row.base_url).hostname == host:
             return row
     return GENERIC
 

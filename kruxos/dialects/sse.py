@@ -5,9 +5,10 @@ U+2028 and the like, which stand unescaped inside JSON. Bytes are decoded only w
 hurt a character. What has no line end yet waits in one growing buffer, so a line that comes in a million pieces costs
 no more than one that comes at once.
 
-``EventStream`` reads the lines by the rules of the HTML standard ("Server-sent events"), and is tolerant in two
-ways: an event that the end of the body cuts off is given, for its data may be whole; and a field ``error``, which
-old llama.cpp servers send in place of ``data``, is an event of that name.
+``EventStream`` reads the lines by the rules of the HTML standard ("Server-sent events"), and is tolerant in three
+ways: an event that the end of the body cuts off is given, for its data may be whole; a field ``error``, which
+old llama.cpp servers send in place of ``data``, is an event of that name; and bare JSON between the events, in one
+line or many, is an event, for so does Google tell an error within a stream (Google's SDK; recorded streams).
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from typing import NamedTuple
 
 from kruxos.errors import ProviderProtocolError
 
+from .text import Balance, parse_json
+
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 """One event, or one line of NDJSON. Generated images come as one event of some megabytes."""
 
 _BOM = b"\xef\xbb\xbf"
 _LF = 0x0A
+_BARE_BEGINS = frozenset(b"{[")
+_BARE_GOES_ON = frozenset(b'{}[]", \t')
 
 
 class Lines:
@@ -85,12 +90,14 @@ class ServerSentEvent(NamedTuple):
 class EventStream:
     """Takes bytes and gives events. ``feed`` raises ``ProviderProtocolError`` after the events before a fault."""
 
-    __slots__ = ("_data", "_first", "_held_bytes", "_limit", "_lines", "_name")
+    __slots__ = ("_balance", "_bare", "_data", "_first", "_held_bytes", "_limit", "_lines", "_name")
 
     def __init__(self, limit: int = EVENT_BYTES_MAX) -> None:
         self._lines = Lines(limit)
         self._limit = limit
         self._data: list[bytes] = []
+        self._bare: list[str] = []
+        self._balance = Balance()
         self._held_bytes = 0
         self._name = ""
         self._first = True
@@ -101,7 +108,7 @@ class EventStream:
             if line[:6] == b"data: " and not self._data:
                 self._data.append(line[6:])
             elif line:
-                self._field(line)
+                yield from self._line(line)
             elif self._data:
                 yield self._take()
             else:
@@ -113,11 +120,46 @@ class EventStream:
         """The event that the end of the body cut off, if any."""
         last = self._lines.finish()
         if last:
-            self._field(last)
+            yield from self._line(last)
         if self._data:
             yield self._take()
 
+    def _line(self, line: bytes) -> Iterator[ServerSentEvent]:
+        """A line that is no plain ``data``: a field, or a piece of bare JSON."""
+        if line[0] in (_BARE_GOES_ON if self._bare else _BARE_BEGINS):
+            if self._data:
+                yield self._take()
+            self._bare_line(line)
+            if self._balance.is_whole:
+                yield from self._take_bare()
+        else:
+            self._drop_bare()
+            self._field(line)
+
+    def _bare_line(self, line: bytes) -> None:
+        if not self._bare:
+            self._balance = Balance()
+        self._count(line)
+        text = line.decode("utf-8", "replace")
+        self._bare.append(text)
+        self._balance.feed(text)
+
+    def _drop_bare(self) -> None:
+        if self._bare:
+            self._bare.clear()
+            self._held_bytes = 0
+
+    def _take_bare(self) -> Iterator[ServerSentEvent]:
+        text = "\n".join(self._bare)
+        self._drop_bare()
+        try:
+            parse_json(text)
+        except ValueError:
+            return  # by the standard's rules it is a field that nobody knows
+        yield ServerSentEvent("", text)
+
     def _take(self) -> ServerSentEvent:
+        self._bare.clear()
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         event = ServerSentEvent(self._name, data.decode("utf-8", "replace"))
         self._data.clear()
@@ -140,6 +182,9 @@ class EventStream:
 
     def _hold(self, value: bytes) -> None:
         self._data.append(value)
+        self._count(value)
+
+    def _count(self, value: bytes) -> None:
         self._held_bytes += len(value) + 1
         if self._held_bytes > self._limit:
             raise _too_large(self._limit)

@@ -17,18 +17,23 @@ from kruxos.messages import Request, ToolCall
 NAME_CHARS_MAX = 64
 _KEPT_CHARS = 55
 _LEGAL = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_BEGINS_WITH_LETTER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _NINE = re.compile(r"[A-Za-z0-9]{9}")
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class ToolNames:
-    """The names of one request: as the agent has them, and as they are sent."""
+    """The names of one request: as the agent has them, and as they are sent.
+
+    ``letter_first``: the provider wants a letter or ``_`` at their beginning.
+    """
 
     __slots__ = ("_sent",)
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, letter_first: bool = False) -> None:
         wanted = list(dict.fromkeys(names))
-        self._sent = {name: name for name in wanted if _LEGAL.fullmatch(name)}
+        legal = _BEGINS_WITH_LETTER if letter_first else _LEGAL
+        self._sent = {name: name for name in wanted if legal.fullmatch(name)}
         taken = set(self._sent)
         for name in wanted:
             if name not in self._sent:
@@ -36,9 +41,9 @@ class ToolNames:
                 taken.add(self._sent[name])
 
     @classmethod
-    def of(cls, request: Request) -> ToolNames:
+    def of(cls, request: Request, *, letter_first: bool = False) -> ToolNames:
         """The names of a request's tools and of the calls in its messages."""
-        return cls(_names(request))
+        return cls(_names(request), letter_first=letter_first)
 
     def sent(self, name: str) -> str:
         """The name as the provider takes it."""
@@ -73,6 +78,12 @@ def legal_id(call_id: str) -> str:
     if _LEGAL.fullmatch(call_id):
         return call_id
     return f"{_ILLEGAL.sub('_', call_id)[:_KEPT_CHARS]}_{_digest(call_id)[:8]}"
+
+
+def made_up_id(seed: str, index: int | None, name: str) -> str:
+    """An id for a call that came without: the same for the same answer, different from one answer to the next."""
+    digest = _digest(f"{seed}\n{index}\n{name}")
+    return f"call_{digest[:24]}"
 
 
 def short_id(call_id: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kruxos.dialects.profiles import choose_profile
 from kruxos.errors import BY_CODE
 
 _VERSION_PATH = re.compile(r"://[^/]+/(.*/)?v\d[^/]*(/|$)")
@@ -27,7 +26,7 @@ def advise(code: str, provider: str, *, kind: str, base_url: str = "", model: st
     """For the error ``code`` of a provider of type ``kind``; another reason than a code is taken as words."""
     special = _SPECIAL.get(code)
     if code == "provider_misconfigured":
-        return _misconfigured(provider, kind, base_url)
+        return _misconfigured(provider, base_url)
     if special is not None:
         message, fix = (text.format(name=provider, model=model or "its model") for text in special)
         return Advice(message, fix)
@@ -42,9 +41,7 @@ def has_version(base_url: str) -> bool:
     return _VERSION_PATH.search(base_url) is not None
 
 
-def _misconfigured(provider: str, kind: str, base_url: str) -> Advice:
-    if choose_profile(kind, base_url) is None:
-        return Advice(f"this version cannot call providers of type {kind} yet", "install a later version of KruxOS")
+def _misconfigured(provider: str, base_url: str) -> Advice:
     if base_url and not has_version(base_url):
         return Advice(
             f"nothing answers at {base_url}/chat/completions",

@@ -38,6 +38,10 @@ class LiveGateway(Protocol):
         """Gives an operator's event to a provider's supervision."""
         ...
 
+    def forget_limits(self, provider: str) -> None:
+        """Clears what is known of a provider's limits."""
+        ...
+
     def secrets_changed(self, provider: str | None = None) -> None:
         """A provider's secret changed, or with None any may have: workers that wait for one are started."""
         ...

@@ -18,7 +18,6 @@ from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider, RoleName, de
 from kruxos.config.models_file import read_models
 from kruxos.config.problems import ConfigError, SetupError
 from kruxos.config.secret import Secret
-from kruxos.dialects.profiles import choose_profile
 from kruxos.errors import BadRequestError, VaultLockedError
 from kruxos.fields import Fields
 from kruxos.operations.additions import Addition, Wish, plan_addition
@@ -123,13 +122,11 @@ def _resolved(text: str, addition: Addition) -> ModelsConfig:
 
 
 def _notes(addition: Addition, config: ModelsConfig) -> list[str]:
-    own, provider = f"providers.{addition.name}.", config.providers[addition.name]
+    own = f"providers.{addition.name}."
     hints = [hint for hint in config.hints if hint.path.startswith(own)]
     told = [*addition.told, *(f"{hint.path.removeprefix(own)} {hint.message}, {hint.fix}" for hint in hints)]
     if addition.auth == "oauth":
         told.append("signing in with an account is not in this version: it cannot answer yet")
-    elif choose_profile(provider.type, provider.base_url) is None:
-        told.append(f"this version cannot call providers of type {provider.type} yet")
     return told
 
 

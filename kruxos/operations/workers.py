@@ -80,6 +80,14 @@ async def start(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"provider": name}
 
 
+async def reset(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Clears a provider's cooldowns and what was learned of its limits."""
+    gateway = context.running()
+    name = _enabled_provider(gateway, Fields(arguments))
+    gateway.forget_limits(name)
+    return {"provider": name}
+
+
 def _enabled_provider(gateway: LiveGateway, fields: Fields) -> str:
     provider = exact_provider(gateway.config, fields.text("provider", limit=64))
     if not provider.enabled:
@@ -93,4 +101,5 @@ OPERATIONS = (
     Operation("worker.restart", restart),
     Operation("worker.stop", stop),
     Operation("worker.start", start),
+    Operation("worker.reset", reset),
 )

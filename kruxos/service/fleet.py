@@ -22,21 +22,20 @@ import trio
 from kruxos import wire
 from kruxos.config.model import Isolation
 from kruxos.cores import supervision
-from kruxos.cores.names import Found, Name
+from kruxos.cores.names import Name
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError
+from kruxos.fields import Fields
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
-from kruxos.service.names import Names
+from kruxos.service.names import Asker, Names
 from kruxos.service.timers import Timer, Timers
 
 EXIT_WITHIN_S = 2.0
 """A worker whose link ended is given this long to be gone before it is killed."""
-QUESTIONS_MAX = 64
-"""Names that a worker may be waiting for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,12 @@ class Process:
 
     number: int
     link: Link
+    asker: Asker
     started_at: float
     pid: int | None = None
     pid_known: trio.Event = field(default_factory=trio.Event)
     in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
     rss_bytes: int = 0
-    questions: int = 0
     killed: bool = False
 
 
@@ -91,6 +90,7 @@ class Provider:
     current: Process | None = None
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
+    cooling: dict[str, tuple[float, str]] = field(default_factory=dict[str, tuple[float, str]])
     timer: Timer | None = None
     isolation: dict[str, Any] = field(default_factory=dict[str, Any])
     last_error: str = ""
@@ -138,6 +138,13 @@ class Fleet:
                 self.apply(name, supervision.Start())
             elif name in changed and provider.core.state != "stopped":
                 self.apply(name, supervision.Restart(reason="settings changed"))
+
+    def forget_limits(self, name: str) -> None:
+        """What was learned of a provider's limits is dropped; its worker is replaced by one that knows nothing."""
+        provider = self.providers[name]
+        provider.health, provider.cooling = wire.Health(), {}
+        if provider.core.state != "stopped":
+            self.apply(name, supervision.Restart(reason="limits cleared by operator"))
 
     # Calls
 
@@ -199,10 +206,10 @@ class Fleet:
         if known is None:
             return Outlook("stopped", "no_provider", "not running")
         core = known.core
-        until = known.health.cooling_until
-        if core.state == "ready" and until is not None and until > time.time():
-            code = known.health.reason or "rate_limited"
-            return Outlook("cooling", code, "asked to wait", until)
+        for name in ("", model or ""):
+            until, reason = known.cooling.get(name, (0.0, ""))
+            if core.state == "ready" and until > time.time():
+                return Outlook("cooling", reason, "asked to wait", until)
         if core.state in ("ready", "starting"):
             return Outlook(core.state)
         code = core.reason if core.reason in BY_CODE else "worker_lost"
@@ -269,7 +276,9 @@ class Fleet:
             self._nursery.start_soon(self._refuse, provider, number, error.code)
             return
         ours, theirs = socket.socketpair()
-        process = provider.processes[number] = Process(number, Link(ours), trio.current_time())
+        link = Link(ours)
+        asker = Asker(provider.name, self._names, setup.names, link)
+        process = provider.processes[number] = Process(number, link, asker, trio.current_time())
 
         def on_result(pid: int | None, reason: str) -> None:
             os.close(log_fd)
@@ -365,8 +374,9 @@ class Fleet:
             case wire.Beat():
                 process.rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
-            case wire.Health():
-                provider.health = frame
+            case wire.Health() if provider.current in (process, None):
+                # a predecessor that drains knows less than its successor
+                provider.health, provider.cooling = frame, _cooling_of(frame)
             case _:
                 self._on_life(provider, process, frame, setup)
 
@@ -375,7 +385,7 @@ class Fleet:
             case wire.Hello():
                 self._greet(provider, process, frame, setup)
             case wire.Resolve():
-                self._resolve(provider, process, frame, setup)
+                process.asker.ask(frame)
             case wire.Ready():
                 self._step(provider, supervision.BecameReady(process.number))
             case wire.Drained():
@@ -402,23 +412,17 @@ class Fleet:
         )
         process.link.flush()
 
-    def _resolve(self, provider: Provider, process: Process, question: wire.Resolve, setup: Setup) -> None:
-        """Only the names that models.yaml sends this worker to: what it asks for would leave this machine by DNS."""
 
-        def answer(found: Found) -> None:
-            process.questions -= 1
-            if process.number in provider.processes and not process.link.closed:
-                addresses = list(found.addresses)
-                process.link.send(wire.Resolved(id=question.id, addresses=addresses, reason=found.reason))
-
-        process.questions += 1
-        if (question.host, question.port) not in setup.names:
-            LOG.warning("provider %s: its worker asked for a name that is not its own", provider.name)
-            answer(Found(reason="not a name of this provider"))
-        elif process.questions > QUESTIONS_MAX:
-            answer(Found(reason="too many questions at once"))
-        else:
-            self._names.ask(question.host, question.port, answer)
+def _cooling_of(health: wire.Health) -> dict[str, tuple[float, str]]:
+    """Until when, and why, each model is left alone, "" for all of them. Raises ``BadRequestError``."""
+    places = Fields(Fields(health.state).object("places"))
+    found: dict[str, tuple[float, str]] = {}
+    for name in Fields(health.state).object("places"):
+        place = Fields(places.object(name))
+        until = place.maybe_number("until")
+        if until is not None:
+            found[name] = until, place.maybe_text("reason") or "rate_limited"
+    return found
 
 
 async def _write(link: Link) -> None:

@@ -184,6 +184,11 @@ class Gateway:
         LOG.info("operator: %s for %s", type(event).__name__.lower(), provider)
         self.fleet.apply(provider, event)
 
+    def forget_limits(self, provider: str) -> None:
+        """Clears what is known of a provider's limits."""
+        LOG.info("operator: limits of %s cleared", provider)
+        self.fleet.forget_limits(provider)
+
     def secrets_changed(self, provider: str | None = None) -> None:
         """A secret changed: its worker is replaced; with None, workers that wait for a secret are started."""
         for name, each in self.fleet.providers.items():

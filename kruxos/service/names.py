@@ -1,21 +1,27 @@
 """Names of providers' hosts, looked up for workers: these have no resolver in their cage.
 
-A name is looked up once for all who ask at the same time, on a thread, and remembered (``kruxos.cores.names``). Who may
-ask for which name is the fleet's business.
+A name is looked up once for all who ask at the same time, on a thread, and remembered (``kruxos.cores.names``).
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
+from kruxos import wire
 from kruxos.cores.names import Found, Name, NameCache
+from kruxos.link import Link
+from kruxos.service.journal import LOG
 
 LOOKUP_WITHIN_S = 10.0
 LOOKUPS_MAX = 16
 """Threads that wait for the system's resolver at most; one that hangs keeps its place until the resolver gives up."""
+
+QUESTIONS_MAX = 64
+"""Names that one worker may be waiting for at once."""
 
 LookUp = Callable[[str, int], Awaitable[Found]]
 Tell = Callable[[Found], None]
@@ -49,6 +55,43 @@ class Names:
         found = self._cache.learned(name, found, trio.current_time())
         for tell in self._asking.pop(name):
             tell(found)
+
+
+class Asker:
+    """One worker's questions. It is told the names that models.yaml sends it to, and no others.
+
+    What is asked leaves this machine by DNS, so a captured worker could send out what it knows as a name.
+    """
+
+    def __init__(self, provider: str, names: Names, own: frozenset[Name], link: Link) -> None:
+        self._provider, self._names, self._own, self._link = provider, names, own, link
+        self._waiting = 0
+        self._warned = False
+
+    def ask(self, question: wire.Resolve) -> None:
+        """Answers over the worker's link, now or later; not at all once that is closed."""
+        if (question.host, question.port) not in self._own:
+            self._warn()
+            self._answer(question.id, Found(reason="not a name of this provider"))
+        elif self._waiting >= QUESTIONS_MAX:
+            self._answer(question.id, Found(reason="too many questions at once"))
+        else:
+            self._waiting += 1
+            self._names.ask(question.host, question.port, partial(self._found, question.id))
+
+    def _found(self, number: int, found: Found) -> None:
+        self._waiting -= 1
+        self._answer(number, found)
+
+    def _answer(self, number: int, found: Found) -> None:
+        if not self._link.closed:
+            self._link.send(wire.Resolved(id=number, addresses=list(found.addresses), reason=found.reason))
+
+    def _warn(self) -> None:
+        """Once: a captured worker does not fill the log."""
+        if not self._warned:
+            self._warned = True
+            LOG.warning("provider %s: its worker asked for a name that is not its own", self._provider)
 
 
 class SystemResolver:

@@ -68,8 +68,8 @@ REFUSED = [
     ("sendto", 3, 1, 1, 0, 0x7FFF), ("sendto", 3, 1, 1, 0, 0x1_0000_0000), ("setsockopt", 3, 6, 31),
     ("setsockopt", 3, 1, 26), ("setsockopt", 3, 0, 1), ("fcntl", 3, 8, 1), ("fcntl", 3, 10, 9), ("ioctl", 3, 0x5412),
     ("openat", -100, 1, 1), ("openat", -100, 1, 0x40), ("openat", -100, 1, 0x200), ("openat", -100, 1, 0x410002),
-    ("clone", 17), ("clone", 0x3D0F00 | 0x1000_0000), ("clone", 0x4111), ("kill", 1, 9), ("kill", -1, 9), ("kill", 0, 9),
-    ("tgkill", PID + 1, PID + 1, 9), ("prlimit64", PID + 1, 7), ("prctl", 4, 1), ("prctl", 22, 2),
+    ("clone", 17), ("clone", 0x3D0F00 | 0x1000_0000), ("clone", 0x4111), ("kill", 1, 9), ("kill", -1, 9),
+    ("kill", 0, 9), ("tgkill", PID + 1, PID + 1, 9), ("prlimit64", PID + 1, 7), ("prctl", 4, 1), ("prctl", 22, 2),
 ]  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_values_are_of_the_sets_that_encoders_know() -> None:
         assert row.sampling in ("any", "one", "none")
         if row.thinking is not None:
             assert set(row.thinking.efforts) <= set(SCALE)
-            assert set(row.thinking.forms) <= {"enabled", "adaptive", "disabled"}
+            assert set(row.thinking.forms) <= {"enabled", "adaptive", "disabled", "budget", "level", "switch"}
             assert row.thinking.default in SCALE
             assert list(row.thinking.efforts) == sorted(row.thinking.efforts, key=SCALE.index)
 

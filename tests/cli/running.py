@@ -12,7 +12,7 @@ import termios
 import threading
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -142,6 +142,15 @@ class Terminal:
     def interrupt(self) -> None:
         """Ctrl-C."""
         self.type("\x03")
+
+    def leave(self) -> int:
+        """Ctrl-C at a prompt, as often as it takes: readline shows the prompt a moment before it hears signals."""
+        for _ in range(10):
+            self.interrupt()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(WITHIN_S / 10)
+                break
+        return self.end()
 
     def end(self) -> int:
         """Waits until the command has ended; its exit code."""

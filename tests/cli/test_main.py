@@ -33,8 +33,8 @@ COMMANDS = [
     "serve", "status", "chat", "usage", "version", "model add", "model list", "model test", "model remove",
     "model default", "model confirm", "model enable", "model disable", "model catalog", "vault add", "vault list",
     "vault remove", "vault import", "vault lock", "vault unlock", "vault status", "vault key", "vault set-passphrase",
-    "worker list", "worker restart", "worker stop", "worker start", "agent create", "agent list", "agent revoke",
-    "agent rotate",
+    "worker list", "worker reset", "worker restart", "worker stop", "worker start", "agent create", "agent list",
+    "agent revoke", "agent rotate",
 ]  # fmt: skip
 
 

@@ -200,8 +200,7 @@ class TestConversation:
             terminal.type("a short one\n")
             terminal.wait_for("Ready and waiting.")
             terminal.wait_for("> ")
-            terminal.interrupt()
-            assert terminal.end() == failing.INTERRUPTED
+            assert terminal.leave() == failing.INTERRUPTED
             assert "Traceback" not in terminal.text
         assert len(upstream.seen[-1][2]["messages"]) == 1  # what was stopped is not part of the conversation
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from kruxos.dialects.base import Decoder, EncodedRequest, HttpRequest, Target
@@ -18,6 +19,17 @@ NOW = 1_800_000_000.0
 def target(profile: str, model: str = "some-model", *, stream: bool = True, **changes: Any) -> Target:
     """A target of a profile; the origin is the profile's name."""
     return Target("my-provider", model, PROFILES[profile], profile, stream, now=NOW, **changes)
+
+
+def openai_chat(model: str = "some-model", *, stream: bool = True, **changes: Any) -> Target:
+    """OpenAI's own API, spoken to in Chat Completions."""
+    return chat_target("openai", model, stream=stream, **changes)
+
+
+def chat_target(profile: str, model: str = "some-model", *, stream: bool = True, **changes: Any) -> Target:
+    """A target of a profile, spoken to in Chat Completions."""
+    row = replace(PROFILES[profile], dialect="openai-chat")
+    return Target("my-provider", model, row, profile, stream, now=NOW, **changes)
 
 
 def sent(body: dict[str, Any] | None = None, **tool_names: str) -> EncodedRequest:

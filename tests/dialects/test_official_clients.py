@@ -13,6 +13,7 @@ from kruxos import errors
 from kruxos.dialects.anthropic import ANTHROPIC
 from kruxos.dialects.base import Ending
 from kruxos.dialects.openai_chat import OPENAI_CHAT
+from kruxos.dialects.openai_responses import OPENAI_RESPONSES
 from kruxos.errors import KruxosError
 from kruxos.events import (
     Event,
@@ -113,6 +114,32 @@ def check_completion(completion: Any) -> None:
     assert (usage.prompt_tokens, usage.completion_tokens, usage.prompt_tokens_details.cached_tokens) == (30, 7, 20)
 
 
+def test_openais_client_reads_our_stream_of_responses(clients: Callable[[Any, Any], Any]) -> None:
+    client = clients(openai, answer(OPENAI_RESPONSES, stream=True))
+    with client.responses.stream(model="asked-for", input="hi") as stream:
+        pieces = [event.delta for event in stream if event.type == "response.output_text.delta"]
+        check_response(stream.get_final_response())
+    assert pieces == ["Hel", "lo"]
+
+
+def test_openais_client_reads_our_whole_response(clients: Callable[[Any, Any], Any]) -> None:
+    client = clients(openai, answer(OPENAI_RESPONSES, stream=False))
+    response = client.responses.create(model="asked-for", input="hi")
+    check_response(response)
+    type(response).model_validate(response.to_dict(), strict=True)
+
+
+def check_response(response: Any) -> None:
+    assert (response.id, response.model, response.status) == ("resp_c1", "the-model", "completed")
+    assert (response.output_text, response.created_at) == ("Hello", 7)
+    reasoning, _, first, second = response.output
+    assert reasoning.summary[0].text == "hm"
+    calls = [(call.call_id, call.name, call.arguments) for call in (first, second)]
+    assert calls == [("call_a", "f", '{"x":1}'), ("call_b", "g", '{"y":2}')]
+    usage = response.usage
+    assert (usage.input_tokens, usage.output_tokens, usage.input_tokens_details.cached_tokens) == (30, 7, 20)
+
+
 @pytest.mark.parametrize(
     ("error", "name"),
     [
@@ -124,23 +151,37 @@ def check_completion(completion: Any) -> None:
         (errors.InternalError("no"), "InternalServerError"),
     ],
 )
-@pytest.mark.parametrize(("library", "dialect"), [(anthropic, ANTHROPIC), (openai, OPENAI_CHAT)])
+@pytest.mark.parametrize(
+    ("library", "dialect"), [(anthropic, ANTHROPIC), (openai, OPENAI_CHAT), (openai, OPENAI_RESPONSES)]
+)
 def test_both_clients_raise_the_error_that_is_meant(
     clients: Callable[[Any, Any], Any], library: Any, dialect: Any, error: KruxosError, name: str
 ) -> None:
     status, headers, body = dialect.encode_error(error)
     client = clients(library, http.Response(status, headers=headers, content=body))
     with pytest.raises(getattr(library, name), match="no"):
-        client.messages.create(max_tokens=1, **ASK) if library is anthropic else client.chat.completions.create(**ASK)
+        create(client, dialect)
 
 
-def test_both_clients_raise_an_error_within_a_stream(clients: Callable[[Any, Any], Any]) -> None:
-    for library, dialect in ((anthropic, ANTHROPIC), (openai, OPENAI_CHAT)):
-        encoder = dialect.encoder(stream=True, model="m", call_id="c", created=7, extra={})
-        body = encoder.feed(TextDelta(0, "x")) + encoder.fail(errors.ProviderOverloadedError("busy"))
-        client = clients(library, http.Response(200, headers={"content-type": encoder.content_type}, content=body))
-        with pytest.raises(library.APIError, match="busy"):  # noqa: PT012 - the stream raises while it is read
-            chosen = client.messages if library is anthropic else client.chat.completions
-            extra = {"max_tokens": 1} if library is anthropic else {}
-            for _ in chosen.create(stream=True, **extra, **ASK):
-                pass
+def create(client: Any, dialect: Any, **extra: Any) -> Any:
+    if dialect is OPENAI_RESPONSES:
+        return client.responses.create(model="asked-for", input="hi", **extra)
+    return (
+        client.chat.completions.create(**extra, **ASK)
+        if dialect is OPENAI_CHAT
+        else client.messages.create(max_tokens=1, **extra, **ASK)
+    )
+
+
+@pytest.mark.parametrize(
+    ("library", "dialect"), [(anthropic, ANTHROPIC), (openai, OPENAI_CHAT), (openai, OPENAI_RESPONSES)]
+)
+def test_both_clients_raise_an_error_within_a_stream(
+    clients: Callable[[Any, Any], Any], library: Any, dialect: Any
+) -> None:
+    encoder = dialect.encoder(stream=True, model="m", call_id="c", created=7, extra={})
+    body = encoder.feed(TextDelta(0, "x")) + encoder.fail(errors.ProviderOverloadedError("busy"))
+    client = clients(library, http.Response(200, headers={"content-type": encoder.content_type}, content=body))
+    with pytest.raises(library.APIError, match="busy"):
+        for _ in create(client, dialect, stream=True):
+            pass

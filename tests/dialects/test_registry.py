@@ -11,7 +11,9 @@ import pytest
 from kruxos.dialects.anthropic import thinking as claude
 from kruxos.dialects.encoding import SAMPLING
 from kruxos.dialects.openai_chat import errors, request, thinking, turns
-from kruxos.dialects.profiles import PROFILES, Profile
+from kruxos.dialects.openai_responses import items
+from kruxos.dialects.openai_responses import request as responses
+from kruxos.dialects.profiles import PROFILES, Profile, choose_profile
 from kruxos.dialects.registry import DIALECTS
 
 
@@ -19,7 +21,7 @@ from kruxos.dialects.registry import DIALECTS
 def test_every_word_in_a_row_is_a_name_that_its_dialect_knows(profile: Profile) -> None:
     assert profile.dialect in DIALECTS
     assert DIALECTS[profile.dialect].name == profile.dialect
-    assert profile.auth in ("bearer", "x-api-key")
+    assert profile.auth in ("bearer", "x-api-key", "x-goog-api-key")
     assert profile.sampling <= {*SAMPLING, "stop"}
     if profile.dialect == "anthropic":
         assert profile.thinking in claude.MAPPINGS
@@ -30,6 +32,12 @@ def test_every_word_in_a_row_is_a_name_that_its_dialect_knows(profile: Profile) 
         assert profile.tool_ids in turns.TOOL_IDS
         assert profile.forced_tool_choice in request.FORCED_TOOL_CHOICES
         assert profile.error_codes in errors.CODES
+    if profile.dialect == "openai-responses":
+        assert profile.thinking in responses.EFFORTS
+        assert profile.reasoning_items in items.REASONING_ITEMS
+        assert profile.system_role in ("system", "developer")
+    if profile.catalogue:
+        assert profile.catalogue in PROFILES
 
 
 def test_a_row_holds_plain_values_only() -> None:
@@ -41,7 +49,7 @@ def test_a_row_holds_plain_values_only() -> None:
 def test_base_urls_are_whole_and_have_no_slash_at_the_end() -> None:
     for profile in PROFILES.values():
         if profile.name != "generic":
-            assert profile.base_url.startswith("https://")
+            assert profile.base_url.startswith(("https://", "http://localhost:"))
             assert not profile.base_url.endswith("/")
 
 
@@ -54,3 +62,22 @@ print(*[name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "base_url", "profile"),
+    [
+        ("openai", "https://api.openai.com/v1", "openai"),
+        ("openai", "https://api.deepseek.com/v1", "deepseek"),
+        ("openai", "https://api.anthropic.com/v1", "generic"),
+        ("openai", "https://chatgpt.com/backend-api/codex", "generic"),
+        ("openai", "http://localhost:8000/v1", "generic"),
+        ("openai-codex", "https://chatgpt.com/backend-api/codex", "openai-codex"),
+        ("anthropic", "https://h", "anthropic"),
+    ],
+)
+def test_a_provider_has_the_profile_of_its_type_or_of_its_address(kind: str, base_url: str, profile: str) -> None:
+    chosen = choose_profile(kind, base_url)
+    assert chosen is not None
+    assert chosen.name == profile
+    assert choose_profile("openai", "https://h", profile) is chosen

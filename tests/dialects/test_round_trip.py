@@ -18,8 +18,20 @@ from tests.dialects import runs
 from tests.dialects.support import decoder, parts_of, run, target
 
 ANTHROPIC, GENERIC = target("anthropic", "asked-for"), target("generic", "asked-for")
-ANSWERS = st.tuples(st.just(ANTHROPIC), runs.anthropic_runs(), runs.anthropic_endings()) | runs.chat_runs().flatmap(
-    lambda events: st.tuples(st.just(GENERIC), st.just(events), runs.chat_endings(events))
+GEMINI, OLLAMA = target("gemini", "asked-for"), target("ollama", "asked-for")
+OPENAI = target("openai", "asked-for")
+
+
+def answers(aim: Target, events: Any, endings: Any) -> Any:
+    return events.flatmap(lambda run: st.tuples(st.just(aim), st.just(run), endings(run)))
+
+
+ANSWERS = (
+    st.tuples(st.just(ANTHROPIC), runs.anthropic_runs(), runs.anthropic_endings())
+    | answers(GENERIC, runs.chat_runs(), runs.chat_endings)
+    | answers(OPENAI, runs.responses_runs(), runs.responses_endings)
+    | answers(GEMINI, runs.gemini_runs(), runs.gemini_endings)
+    | answers(OLLAMA, runs.ollama_runs(), runs.ollama_endings)
 )
 
 
@@ -63,7 +75,7 @@ def saying(events: list[Event]) -> tuple[Any, ...]:
     return text, thinking, calls
 
 
-@pytest.mark.parametrize("aim", [ANTHROPIC, GENERIC])
+@pytest.mark.parametrize("aim", [ANTHROPIC, GENERIC, OPENAI, GEMINI, OLLAMA])
 def test_the_same_answer_is_the_same_bytes(aim: Target) -> None:
     ending = Ending("stop", None, "m")
     assert encoded(aim, [], ending, stream=True) == encoded(aim, [], ending, stream=True)

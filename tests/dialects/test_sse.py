@@ -56,6 +56,30 @@ def test_an_event_that_the_end_cuts_off_is_given() -> None:
     assert events(b"data: 1\n\ndata: 2") == [("", "1"), ("", "2")]
 
 
+BARE = b'{\n  "error": {\n    "code": 499,\n    "message": "a } in \\" it"\n  }\n}'
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+def test_bare_json_between_the_events_is_an_event(end: bytes) -> None:
+    assert events(b"data: 1\n\n" + BARE + end) == [("", "1"), ("", BARE.decode())]
+    assert events(b'data: 1\r\n\r\n[{"error":{}}]\r\ndata: 2\n\n') == [("", "1"), ("", '[{"error":{}}]'), ("", "2")]
+
+
+def test_bare_json_ends_the_event_before_it() -> None:
+    assert events(b'data: 1\n{"error":1}\n') == [("", "1"), ("", '{"error":1}')]
+
+
+def test_what_only_begins_like_json_is_a_field_that_nobody_knows() -> None:
+    assert events(b"[DONE]\n{no: json}\n{\nevent: n\ndata: 1\n\n") == [("n", "1")]
+    assert events(b"{\ndata: 1\n\n}\n") == [("", "1")]
+    assert events(b'{"a":\n') == []
+
+
+def test_bare_json_over_the_limit_is_an_error() -> None:
+    with pytest.raises(ProviderProtocolError):
+        events(b"{\n" + b'"a",\n' * 10, limit=20)
+
+
 def test_an_event_over_the_limit_is_an_error_after_the_events_before_it() -> None:
     events_before_it = EventStream(20).feed(b"data: 1\n\ndata: " + b"x" * 30 + b"\n\ndata: 2\n\n")
     assert next(events_before_it).data == "1"
@@ -90,6 +114,10 @@ FRAGMENTS = st.sampled_from(
         "\u2028ü".encode(),
         b"id: 1",
         b" ",
+        b'{"a":',
+        b"1}",
+        b"}",
+        b"[",
     ]
 )
 

@@ -17,7 +17,14 @@ pytestmark = pytest.mark.traffic
 CUTTINGS = 1_000
 PIECES_MAX = 40
 SEED = 20_261_122
-LAST_WORD = {"messages": re.compile(rb"message_stop"), "chat": re.compile(rb'"finish_reason": ?"')}
+LAST_WORD = {
+    "messages": re.compile(rb"message_stop"),
+    "chat": re.compile(rb'"finish_reason": ?"'),
+    "responses": re.compile(rb"response\.completed"),
+    "gemini": re.compile(rb'"finishReason": ?"'),
+    "ollama-chat": re.compile(rb'"done": ?true'),
+    "ollama-generate": re.compile(rb'"done": ?true'),
+}
 
 Exchanges = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 

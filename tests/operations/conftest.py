@@ -89,6 +89,9 @@ class PlayedGateway:
     def supervise(self, provider: str, event: supervision.Event) -> None:
         self.log.append((provider, event))
 
+    def forget_limits(self, provider: str) -> None:
+        self.log.append(("forget_limits", provider))
+
     def secrets_changed(self, provider: str | None = None) -> None:
         self.log.append(("secrets_changed", provider))
 

@@ -8,7 +8,7 @@ import pytest
 
 from kruxos import errors
 from kruxos.attempts import Attempt
-from kruxos.errors import GatewayUnreachableError, KruxosError, NoProviderError, ProviderMisconfiguredError
+from kruxos.errors import GatewayUnreachableError, KruxosError, NoProviderError
 from kruxos.operations.advice import advise, has_version
 from kruxos.wire import Open
 from tests.operations.conftest import Direct, Live
@@ -142,12 +142,6 @@ def test_a_disabled_provider_is_told(live: Live) -> None:
     live.start_with(CONFIG)
     with pytest.raises(NoProviderError, match="kruxos model enable off"):
         live("model.test", name="off")
-
-
-def test_a_type_that_this_version_cannot_call_is_told(live: Live) -> None:
-    live.start_with("providers:\n  x:\n    type: openai-codex\n")
-    with pytest.raises(ProviderMisconfiguredError, match="cannot call providers of type openai-codex yet"):
-        live("model.test", name="x")
 
 
 def test_a_reason_that_is_no_code_is_told_as_it_is() -> None:

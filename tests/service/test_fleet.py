@@ -16,9 +16,9 @@ from kruxos import wire
 from kruxos.cores import supervision
 from kruxos.cores.names import Found
 from kruxos.link import Link
-from kruxos.service.fleet import QUESTIONS_MAX, Fleet, Setup
+from kruxos.service.fleet import Fleet, Setup
 from kruxos.service.launching import Launching, Request
-from kruxos.service.names import Names
+from kruxos.service.names import QUESTIONS_MAX, Names
 from kruxos.service.timers import Timers
 
 FULL = {"level": "full", "missing": []}
@@ -165,7 +165,8 @@ def test_no_other_name_is_looked_up_for_a_worker_as_the_question_would_leave_the
 
 def test_a_worker_that_asks_too_much_at_once_is_told_so() -> None:
     async def main() -> None:
-        async with scene(setup(), lambda *_: trio.sleep_forever()) as its:
+        never = trio.Event()
+        async with scene(setup(), lambda *_: never.wait()) as its:
             for number in range(QUESTIONS_MAX + 1):
                 its.say(wire.Resolve(id=number + 1, host=OWN[0], port=OWN[1]))
             assert await its.next() == wire.Resolved(id=QUESTIONS_MAX + 1, reason="too many questions at once")

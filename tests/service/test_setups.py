@@ -68,7 +68,7 @@ def test_a_ca_bundle_that_is_no_file_stops_nobody(tmp_path: Path) -> None:
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     with pytest.raises(ProviderMisconfiguredError, match="is not a file"):
         setup(f"    ca_bundle: {tmp_path}/pipe\n")
-    with pytest.raises(ProviderMisconfiguredError, match="cannot be read: is a directory|is not a file"):
+    with pytest.raises(ProviderMisconfiguredError, match=r"cannot be read: is a directory|is not a file"):
         setup(f"    ca_bundle: {tmp_path}\n")
 
 

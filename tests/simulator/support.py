@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import Queue
 from threading import Thread
@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from kruxos.dialects.profiles import PROFILES
 from kruxos.simulator import FAST, Settings, Simulator
 from kruxos.simulator.dispatch import respond
 from kruxos.simulator.journal import Recorded
@@ -23,6 +24,8 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 CLAUDE = "claude-sonnet-4-6"
 HAIKU = "claude-haiku-4-5-20251001"
 GPT = "gpt-5.4"
+SPOKEN = {"anthropic": PROFILES["anthropic"], "openai": replace(PROFILES["openai"], dialect="openai-chat")}
+"""The providers' profiles, in the protocols that the simulator speaks."""
 STEPS_MAX = 100_000
 HEADERS = {
     "/v1/messages": {"x-api-key": "some-key", "anthropic-version": "2023-06-01"},

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from kruxos import catalog
 from kruxos.checks import check_request
 from kruxos.dialects.base import Target
-from kruxos.dialects.profiles import PROFILES
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
@@ -32,7 +31,7 @@ from kruxos.messages import (
     ToolResult,
 )
 from tests.simulator.conversations import requests
-from tests.simulator.support import NOW, Answer, send, world
+from tests.simulator.support import NOW, SPOKEN, Answer, send, world
 
 WORLD = world()
 MODELS = {
@@ -45,7 +44,7 @@ STOPS_MAX = 4
 
 def sent(request: Request, profile: str, model: str, *, stream: bool = False) -> Answer:
     """The request in the profile's dialect, sent to the simulator. Raises what the dialect raises."""
-    target = Target("p", model, PROFILES[profile], profile, stream, now=NOW)
+    target = Target("p", model, SPOKEN[profile], profile, stream, now=NOW)
     http = DIALECTS[target.profile.dialect].encode_request(request, target).http
     return send(WORLD, PREFIX[profile] + http.path, http.body, headers=http.headers)
 

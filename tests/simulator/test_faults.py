@@ -7,13 +7,12 @@ import json
 import pytest
 
 from kruxos.dialects.base import Decoder, EncodedRequest, HttpRequest, Target
-from kruxos.dialects.profiles import PROFILES
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import BadRequestError
 from kruxos.simulator import Scripted, directives
 from kruxos.simulator.faults import KINDS, SILENCE_S, fault_of
 from kruxos.simulator.steps import Cut, Data, Head, Wait
-from tests.simulator.support import CLAUDE, GPT, NOW, Answer, ask, ask_gpt, chat, messages, send, world
+from tests.simulator.support import CLAUDE, GPT, NOW, SPOKEN, Answer, ask, ask_gpt, chat, messages, send, world
 
 PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}
 NOTHING_SENT = EncodedRequest(HttpRequest("POST", "", {}, b""))
@@ -30,7 +29,7 @@ def asked(provider: str, marker: str, *, stream: bool = True, steps_max: int = 1
 def decoded(answer: Answer, provider: str) -> Decoder:
     """What our own decoder makes of the answer's bytes."""
     model = CLAUDE if provider == "anthropic" else GPT
-    target = Target("p", model, PROFILES[provider], provider, stream=True, now=NOW)
+    target = Target("p", model, SPOKEN[provider], provider, stream=True, now=NOW)
     decoder = DIALECTS[target.profile.dialect].decoder(target, NOTHING_SENT, answer.headers["content-type"])
     for piece in answer.pieces:
         decoder.feed(piece.body)
@@ -44,7 +43,7 @@ def error_code(answer: Answer, provider: str) -> str | None:
         error = decoded(answer, provider).error
         return error.code if error else None
     model = CLAUDE if provider == "anthropic" else GPT
-    target = Target("p", model, PROFILES[provider], provider, stream=True, now=NOW)
+    target = Target("p", model, SPOKEN[provider], provider, stream=True, now=NOW)
     dialect = DIALECTS[target.profile.dialect]
     return dialect.decode_error(answer.status, answer.headers, answer.body, target).code
 

@@ -9,20 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kruxos.dialects.base import EncodedRequest, Ending, HttpRequest, Target
-from kruxos.dialects.profiles import PROFILES
 from kruxos.dialects.registry import DIALECTS
 from kruxos.events import Assembler, Event, Start, State, UsageUpdate
 from kruxos.messages import Part, ProviderState, ToolCall
 from kruxos.simulator import Scripted
 from tests.dialects.runs import anthropic_endings, anthropic_runs, chat_endings, chat_runs
-from tests.simulator.support import CLAUDE, GPT, Answer, ask, ask_gpt, world
+from tests.simulator.support import CLAUDE, GPT, SPOKEN, Answer, ask, ask_gpt, world
 
 NOTHING_SENT = EncodedRequest(HttpRequest("POST", "", {}, b""))
 
 
 def read(answer: Answer, profile: str, model: str) -> tuple[list[Event], Ending]:
     """The answer's bytes through the dialect's decoder, in the pieces in which they were sent."""
-    target = Target("p", model, PROFILES[profile], profile, stream=True)
+    target = Target("p", model, SPOKEN[profile], profile, stream=True)
     decoder = DIALECTS[target.profile.dialect].decoder(target, NOTHING_SENT, answer.headers["content-type"])
     events = [event for piece in answer.pieces for event in decoder.feed(piece.body)] + decoder.finish()
     assert decoder.error is None

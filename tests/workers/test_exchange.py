@@ -13,11 +13,12 @@ import trio.testing
 
 from kruxos import events, wire
 from kruxos.codec import encode_request
-from kruxos.dialects.profiles import GENERIC
+from kruxos.dialects.profiles import GEMINI, GENERIC, OLLAMA, Profile
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError, from_wire
 from kruxos.messages import Message, Request
 from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import RESET, Script, ScriptedNetwork, Wait
 from kruxos_workers.limits import Limits
@@ -108,16 +109,21 @@ class World:
         return [event for frame in self.outlet.frames for event in events.decode_events(frame.body)]
 
 
-def world(*scripts: Script, first_event_s: float = 120.0, idle_s: float = 120.0) -> World:
+def world(*scripts: Script, first_event_s: float = 120.0, idle_s: float = 120.0, profile: Profile = GENERIC) -> World:
     network, outlet = ScriptedNetwork(scripts), Outlet()
     settings = Settings(
-        "p", GENERIC, DIALECTS["openai-chat"], "generic@127.0.0.1", "http://127.0.0.1:1/v1", "m-1",
+        "p", profile, DIALECTS[profile.dialect], f"{profile.name}@127.0.0.1", "http://127.0.0.1:1/v1", "m-1",
         time_limits=TimeLimits(first_event_s=first_event_s, idle_s=idle_s), secret=SECRET,
     )  # fmt: skip
     client = ProviderClient(settings.base_url, auth=settings.auth(), network=network)
-    limits = Limits()
+    limits = Limits(lambda: 0.5)
     changes: list[float | None] = []
-    worker = Worker(settings, client, limits, outlet, lambda: changes.append(limits.cooling_until))
+
+    def changed() -> None:
+        cooling = limits.cooling(time.time())
+        changes.append(cooling and cooling[0])
+
+    worker = Worker(settings, client, Gate(limits, changed), outlet)
     return World(network, outlet, worker, changes)
 
 
@@ -134,6 +140,52 @@ def test_a_stream_is_told_as_sent_then_in_events_then_ended() -> None:
         assert (end.id, end.finish_reason, end.model, end.upstream_request_id) == (7, "stop", "m-1", "req_1")
         assert end.usage["output_tokens"] == 2
         assert SECRET.encode() in bytes(here.network.streams[0].sent)
+
+    trio.run(main)
+
+
+def google(text: str, reason: str | None = None) -> bytes:
+    candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
+    candidate |= {"finishReason": reason} if reason else {}
+    usage = {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7}
+    return chunk(f"data: {json.dumps({'candidates': [candidate], 'usageMetadata': usage})}\r\n\r\n")
+
+
+def line(text: str, **last: object) -> bytes:
+    return chunk(json.dumps({"model": "m-1", "message": {"content": text}, "done": False, **last}) + "\n")
+
+
+DONE_LINE = line("", done=True, done_reason="stop", prompt_eval_count=5, eval_count=2)
+
+
+@pytest.mark.parametrize(
+    ("profile", "steps", "sent"),
+    [
+        (GEMINI, [google("He"), google("llo", "STOP"), LAST], b"x-goog-api-key: "),
+        (GEMINI, [google("He"), google("llo", "STOP"), RESET], b"/v1/models/m-1:streamGenerateContent?alt=sse"),
+        (OLLAMA, [line("He"), line("llo"), DONE_LINE, LAST], b"/v1/api/chat"),
+    ],
+)
+def test_protocols_with_ends_of_their_own_are_told_alike(profile: Profile, steps: list[bytes], sent: bytes) -> None:
+    async def main() -> None:
+        here = world(Script([HEAD, *steps]), profile=profile)
+        await here.exchange().run()
+        deltas = [event.text for event in here.said() if isinstance(event, events.TextDelta)]
+        assert "".join(deltas) == "Hello"
+        end = here.last
+        assert isinstance(end, wire.End)
+        assert (end.finish_reason, end.usage["output_tokens"]) == ("stop", 2)
+        assert sent in bytes(here.network.streams[0].sent)
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize(("profile", "step"), [(GEMINI, google("He")), (OLLAMA, line("He"))])
+def test_their_streams_that_break_off_are_ambiguous(profile: Profile, step: bytes) -> None:
+    async def main() -> None:
+        here = world(Script([HEAD, step, LAST]), profile=profile)
+        await here.exchange().run()
+        assert (here.error.code, here.failure) == ("interrupted", "ambiguous")
 
     trio.run(main)
 

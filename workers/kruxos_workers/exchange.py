@@ -11,7 +11,6 @@ Whatever happens, the supervisor hears exactly one last frame about it, with wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,9 +32,11 @@ from kruxos.errors import (
 from kruxos.events import Notice
 from kruxos.messages import Request
 from kruxos_workers.answer import Answer
+from kruxos_workers.estimate import estimate_tokens
+from kruxos_workers.gate import Gate
 from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
-from kruxos_workers.limits import Limits
+from kruxos_workers.limits import Ask
 from kruxos_workers.settings import Settings
 
 ERROR_BODY_BYTES_MAX = 1024 * 1024
@@ -63,13 +64,12 @@ class Outlet(Protocol):
 
 @dataclass(slots=True)
 class Worker:
-    """What all attempts of a worker share. ``changed`` tells the supervisor of new limits."""
+    """What all attempts of a worker share."""
 
     settings: Settings
     client: ProviderClient
-    limits: Limits
+    gate: Gate
     outlet: Outlet
-    changed: Callable[[], None]
 
 
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
@@ -93,6 +93,7 @@ class Exchange:
     _limit: TimeLimit = field(default_factory=TimeLimit)
     _flowing: trio.Event = field(default_factory=trio.Event)
     _sent: bool = False
+    _entered: bool = False
 
     def __post_init__(self) -> None:
         settings = self.worker.settings
@@ -125,12 +126,14 @@ class Exchange:
             except FailedExchange as failed:
                 last = self._failed(failed.error, failed.failure)
         if last is None:
+            self._leave()
             last = self._failed(CancelledError("cancelled"), "ambiguous" if self._sent else "never_sent")
         self.worker.outlet.send(last)
 
     async def _exchange(self) -> wire.Frame:
-        target, encoded = self._encode(self._read_request())
-        await self._admit()
+        request = self._read_request()
+        target, encoded = self._encode(request)
+        await self._enter(target.model, request)
         limits = self.worker.settings.time_limits
         self._limit.start("first event" if target.stream else "answer", self._first_limit_s(target))
         try:
@@ -143,6 +146,7 @@ class Exchange:
                 limit=self._limit,
             ) as http:
                 self._http = http
+                self.worker.gate.heard(self.frame.id, http.headers)
                 if not 200 <= http.status < 300:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
@@ -202,12 +206,24 @@ class Exchange:
         self._answer.take([*unknown, *encoded.notices])
         return target, encoded
 
-    async def _admit(self) -> None:
-        now = time.time()
-        error = self.worker.limits.refusal(now, now + (self.frame.wait_s or 0.0))
-        if error is not None:
-            raise FailedExchange("never_sent", error)
-        await trio.sleep(self.worker.limits.wait_s(now))
+    async def _enter(self, model: str, request: Request) -> None:
+        frame = self.frame
+        ask = Ask(frame.id, frame.agent or "", model, estimate_tokens(request), frame.wait_s)
+        try:
+            await self.worker.gate.enter(ask)
+        except KruxosError as error:
+            raise FailedExchange("never_sent", error) from None
+        self._entered = True
+
+    def _leave(self, error: KruxosError | None = None) -> None:
+        """The call is over without an answer; its place at the provider is free."""
+        if not self._entered:
+            return
+        self._entered = False
+        if error is None:
+            self.worker.gate.left(self.frame.id)
+        else:
+            self.worker.gate.failed(self.frame.id, error)
 
     def _on_sent(self) -> None:
         """Before the first byte leaves, the supervisor knows: a crash from here on is ambiguous."""
@@ -260,6 +276,10 @@ class Exchange:
             cut_off = decoder.error is None or isinstance(decoder.error, StreamInterruptedError)
             error = otherwise if decoder.error is None or cut_off else decoder.error
             return self._failed(error, _failure_of(error))
+        self._entered, usage = False, decoder.ending.usage
+        self.worker.gate.worked(
+            self.frame.id, None if usage is None else usage.input_tokens + (usage.output_tokens or 0)
+        )
         return self._answer.end(
             decoder.ending,
             request_id=_request_id(self._http),
@@ -269,8 +289,7 @@ class Exchange:
 
     def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
         now = time.time()
-        if self.worker.limits.failed(error, now):
-            self.worker.changed()
+        self._leave(error)
         error.message = self.worker.client.redact(error.message)
         if error.detail.excerpt is not None:
             error.detail.excerpt = self.worker.client.redact(error.detail.excerpt)

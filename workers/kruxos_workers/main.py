@@ -14,9 +14,11 @@ When the link ends, the worker ends: nobody is left to work for.
 from __future__ import annotations
 
 import os
+import random
 import socket
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -26,6 +28,7 @@ from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
 from kruxos_workers.limits import Limits
 from kruxos_workers.names import AskedNames
@@ -58,6 +61,7 @@ async def _run(inheritance: Inheritance) -> None:
         desk = Desk(link, _make_worker(frame, link, names), nursery, names)
         nursery.start_soon(link.run_writer)
         nursery.start_soon(_beat, link, desk, inheritance.statm_fd)
+        nursery.start_soon(desk.worker.gate.run)
         link.send(wire.Ready())
         for each in more:
             desk.on_frame(each)
@@ -94,12 +98,15 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
     except KruxosError as error:
         print(f"{error.code}: {error.message}", flush=True)  # noqa: T201 - standard output is this worker's log
         raise SystemExit(EXIT_CONFIGURATION) from None
-    limits = Limits.from_state(frame.state, time.time())
+    limits = Limits(random.random, settings.limits)
+    limits.restore(frame.state, time.time())
+    return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits)), link)
 
-    def changed() -> None:
-        link.send(wire.Health(cooling_until=limits.cooling_until, reason=limits.reason, state=limits.state()))
 
-    return Worker(settings, client, limits, link, changed)
+def _tell_limits(link: Link, limits: Limits) -> None:
+    now = time.time()
+    until, reason = limits.cooling(now) or (None, None)
+    link.send(wire.Health(cooling_until=until, reason=reason, state=limits.state(now)))
 
 
 @dataclass(slots=True)
@@ -162,9 +169,13 @@ class Desk:
 
 async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     """A sign of life from the very loop that does the work."""
+    gate = desk.worker.gate
     while True:
         link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
         desk.worker.client.drop_stale()
+        if gate.limits.learned:
+            gate.limits.learned = False
+            _tell_limits(link, gate.limits)
         await trio.sleep(BEAT_EVERY_S)
 
 

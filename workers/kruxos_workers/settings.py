@@ -11,6 +11,7 @@ from kruxos.dialects.base import Dialect
 from kruxos.dialects.profiles import Profile
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos.fields import Fields
+from kruxos_workers.limits import Configured
 
 CONNECT_S = 10.0
 FIRST_EVENT_S = 120.0
@@ -30,9 +31,10 @@ class TimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key, or empty.
+    """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
 
-    ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the system's certificates.
+    ``account_id`` names the account that a login is for. ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the
+    system's certificates.
     """
 
     provider: str
@@ -43,17 +45,20 @@ class Settings:
     model: str | None
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
+    limits: Configured = field(default_factory=Configured)
     proxy: str | None = None
     ca_bundle: bytes | None = None
     secret: str = field(default="", repr=False)
+    account_id: str = ""
 
     def auth(self) -> dict[str, str]:
-        """The header that proves who pays, as this provider wants it; empty where there is no key."""
+        """The headers that prove who pays, as this provider wants them; empty where there is no key."""
         if not self.secret:
             return {}
-        if self.profile.auth == "bearer":
-            return {"authorization": f"Bearer {self.secret}"}
-        return {self.profile.auth: self.secret}
+        if self.profile.auth != "bearer":
+            return {self.profile.auth: self.secret}
+        account = {"chatgpt-account-id": self.account_id} if self.account_id else {}
+        return {"authorization": f"Bearer {self.secret}", **account}
 
 
 def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Settings:
@@ -63,21 +68,38 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
     profile = registry.PROFILES.get(name)
     if profile is None:
         raise ProviderMisconfiguredError(f"{provider}: there is no profile {name}")
-    dialect = registry.DIALECTS.get(fields.maybe_text("dialect") or "") or registry.DIALECTS[profile.dialect]
     headers = fields.object("headers")
+    credentials = Fields(json.loads(secret) if secret else {}, "secret")
     return Settings(
         provider=provider,
         profile=profile,
-        dialect=dialect,
+        dialect=_dialect(provider, fields.maybe_text("dialect") or profile.dialect),
         origin=fields.text("origin"),
         base_url=fields.text("base_url"),
         model=fields.maybe_text("model"),
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
+        limits=_limits(Fields(fields.object("limits"), "limits")),
         proxy=fields.maybe_text("proxy"),
         ca_bundle=fields.maybe_data("ca_bundle"),
-        secret=json.loads(secret)["api_key"] if secret else "",
+        secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
+        account_id=credentials.maybe_text("account_id") or "",
     )
+
+
+def _limits(fields: Fields) -> Configured:
+    return Configured(
+        requests_per_minute=fields.maybe_integer("requests_per_minute", low=1),
+        tokens_per_minute=fields.maybe_integer("tokens_per_minute", low=1),
+        concurrency=fields.maybe_integer("concurrency", low=1),
+    )
+
+
+def _dialect(provider: str, name: str) -> Dialect:
+    dialect = registry.DIALECTS.get(name)
+    if dialect is None:
+        raise ProviderMisconfiguredError(f"{provider}: this version does not speak {name}")
+    return dialect
 
 
 def _time_limits(fields: Fields) -> TimeLimits:

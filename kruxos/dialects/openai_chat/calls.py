@@ -8,12 +8,12 @@ unless a new id or a new name after complete arguments says otherwise; with neit
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from kruxos.dialects.text import Balance, Joiner, as_text, scrub
+from kruxos.dialects.tool_names import made_up_id
 from kruxos.events import Event, ToolCallBegin, ToolCallDelta, ToolCallEnd
 from kruxos.messages import compact_json
 
@@ -108,12 +108,7 @@ class Calls:
 
     def _begin(self, call: Call, out: list[Event]) -> None:
         call.index = self._new_part()
-        out.append(ToolCallBegin(call.index, call.id or self._made_up_id(call), call.name))
+        out.append(ToolCallBegin(call.index, call.id or made_up_id(self.seed, call.index, call.name), call.name))
         if arguments := "".join(call.pieces):
             out.append(ToolCallDelta(call.index, arguments))
         call.pieces.clear()
-
-    def _made_up_id(self, call: Call) -> str:
-        """An id where the server gives none: the same for the same answer, different from one to the next."""
-        digest = hashlib.sha256(f"{self.seed}\n{call.index}\n{call.name}".encode())
-        return f"call_{digest.hexdigest()[:24]}"

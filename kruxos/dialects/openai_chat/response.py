@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, Ending, Target
-from kruxos.dialects.decoding import AnswerDecoder
-from kruxos.dialects.text import Joiner, scrub, whole
+from kruxos.dialects.parts import CALL, THINKING, PartsDecoder
+from kruxos.dialects.text import scrub, whole
 from kruxos.dialects.usage import Counts, disjoint, inconsistent, merge
-from kruxos.events import FinishReason, TextDelta, ThinkingDelta
+from kruxos.events import FinishReason
 from kruxos.messages import compact_json
 
 from .calls import Calls
@@ -34,15 +34,13 @@ _WORDS: dict[FinishReason, str] = {
 }
 FINISH_REASONS: dict[str, FinishReason] = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 
-_TEXT, _THINKING, _CALL = "text", "thinking", "call"
 
-
-class ChatDecoder(AnswerDecoder):
+class ChatDecoder(PartsDecoder):
     """Decodes one answer of Chat Completions."""
 
     __slots__ = (
-        "_calls", "_counts", "_details", "_details_part", "_finish_reason", "_has_reasoning_field", "_index", "_joiner",
-        "_kind", "_model", "_native_reason", "_refusal", "_response_id",
+        "_calls", "_counts", "_details", "_details_part", "_finish_reason", "_has_reasoning_field", "_native_reason",
+        "_refusal",
     )  # fmt: skip
 
     def __init__(self, target: Target, encoded: EncodedRequest, content_type: str) -> None:
@@ -51,11 +49,6 @@ class ChatDecoder(AnswerDecoder):
         self._details = Details(self._hold)
         self._details_part: int | None = None
         self._counts: Counts | None = None
-        self._kind = ""
-        self._index = 0
-        self._joiner = Joiner()
-        self._model = ""
-        self._response_id: str | None = None
         self._finish_reason: str | None = None
         self._has_reasoning_field = False
         self._native_reason: Any = None
@@ -139,7 +132,7 @@ class ChatDecoder(AnswerDecoder):
             if not reasoning and not self._has_reasoning_field:
                 reasoning = shown(cast("list[Any]", details))
         if reasoning:
-            self._thinking(reasoning, field)
+            self._thinking(reasoning, "" if self._details else field)
         content = delta.get("content")
         if content:
             self._content(content)
@@ -172,52 +165,23 @@ class ChatDecoder(AnswerDecoder):
             if fields.get("type") == "thinking":
                 thought, signature = "".join(_texts(fields.get("thinking"))), fields.get("signature")
                 if thought or signature:
-                    self._thinking(thought, CHUNK, signature)
+                    self._thinking(thought, CHUNK)
+                if signature and isinstance(signature, str):
+                    self._state(self._index, self._name(), CHUNK, whole(signature).encode())
             else:
                 for text in _texts(fields.get("text")):
                     self._text(text)
 
-    def _text(self, piece: str) -> None:
-        if self._kind != _TEXT:
-            self._open(_TEXT)
-        piece = self._joiner.feed(piece)
-        if piece:
-            self._out.append(TextDelta(self._index, piece))
-
-    def _thinking(self, piece: str, field: str, signature: Any = None) -> None:
-        if self._kind != _THINKING:
-            self._open(_THINKING)
-            if not self._details and field:
-                self._state(self._index, self._name(), field, b"")
-        piece = self._joiner.feed(piece)
-        if piece:
-            self._out.append(ThinkingDelta(self._index, piece))
-        if signature and isinstance(signature, str):
-            self._state(self._index, self._name(), CHUNK, whole(signature).encode())
-
     def _reasoning_details(self, details: list[Any], *, is_whole: bool) -> None:
         if self._details_part is None:
-            if self._kind != _THINKING:
-                self._open(_THINKING)
+            if self._kind != THINKING:
+                self._open(THINKING)
             self._details_part = self._index
         self._details.feed(details, are_whole=is_whole)
 
     def _call(self, delta: dict[str, Any]) -> None:
-        self._open(_CALL)
+        self._open(CALL)
         self._calls.feed(delta, self._out)
-
-    def _open(self, kind: str) -> None:
-        """Another kind of part comes: what was held of the last one goes out."""
-        self._start(self._name())
-        self._flush()
-        if kind != _CALL:
-            self._index = self._new_part()
-        self._kind = kind
-
-    def _flush(self) -> None:
-        rest = self._joiner.finish()
-        if rest:
-            self._out.append((TextDelta if self._kind == _TEXT else ThinkingDelta)(self._index, rest))
 
     def _merge_usage(self, usage: Any) -> None:
         if not isinstance(usage, dict):
@@ -264,9 +228,6 @@ class ChatDecoder(AnswerDecoder):
         if reason == "stop" and len(self._calls):  # several servers say stop beside tool calls
             return "tool_call"
         return reason
-
-    def _name(self) -> str:
-        return self._model or self._target.model
 
     def _codes(self) -> Any:
         return CODES[self._target.profile.error_codes]

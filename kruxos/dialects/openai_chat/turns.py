@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from kruxos.dialects.encoding import Draft
+from kruxos.dialects.encoding import Draft, told_as_error
 from kruxos.dialects.media import data_url, text_of
 from kruxos.dialects.text import parse_json
 from kruxos.dialects.tool_names import nine_characters, short_id
@@ -31,7 +31,6 @@ from .reasoning import CHUNK, DETAILS, FIELDS
 
 _ANSWERED = "OK"
 _ATTACHED = "(attached below)"
-_ERROR = "Error: "
 
 Wire = dict[str, Any]
 
@@ -128,8 +127,8 @@ class _Turns:
             if attachments:
                 self._attachments += attachments
                 self._draft.tell("message_moved", "images and documents of tool results were sent after the results")
-        if part.is_error and not text.lower().startswith("error"):
-            text = f"{_ERROR}{text}"
+        if part.is_error:
+            text = told_as_error(text)
         self.messages.append({"role": "tool", "tool_call_id": self._id(part.id), "content": text})
 
     def _id(self, call_id: str) -> str:

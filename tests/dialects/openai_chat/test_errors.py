@@ -11,13 +11,13 @@ import pytest
 from kruxos import errors
 from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.errors import KruxosError
-from tests.dialects.support import NOW, sent, target
+from tests.dialects.support import NOW, chat_target, openai_chat, sent
 
-AIM = target("openai", "gpt-5.4")
+AIM = openai_chat("gpt-5.4")
 
 
 def error_for(profile: str, status: int, body: Any, headers: dict[str, str] | None = None) -> KruxosError:
-    return OPENAI_CHAT.decode_error(status, headers or {}, json.dumps(body).encode(), target(profile))
+    return OPENAI_CHAT.decode_error(status, headers or {}, json.dumps(body).encode(), chat_target(profile))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from kruxos.messages import (
     ToolCall,
     ToolResult,
 )
-from tests.dialects.support import ask, assistant, codes, encode, system, target, tool, user
+from tests.dialects.support import ask, assistant, chat_target, codes, encode, openai_chat, system, target, tool, user
 
 WEATHER = Tool("get_weather", "Weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
 CALL = ToolCall("call_1", "get_weather", arguments_json='{"city": "Paris"}')
@@ -33,7 +33,7 @@ CHAT = [name for name, profile in PROFILES.items() if profile.dialect == "openai
 
 
 def test_a_plain_question() -> None:
-    body, encoded = encode(ask(system("Be brief."), user("hi")), target("openai", "gpt-4o"))
+    body, encoded = encode(ask(system("Be brief."), user("hi")), openai_chat("gpt-4o"))
     assert body == {
         "model": "gpt-4o",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}],
@@ -44,14 +44,14 @@ def test_a_plain_question() -> None:
 
 
 def test_without_a_stream_there_are_no_options_of_one() -> None:
-    body, _ = encode(ask(), target("openai", "gpt-4o", stream=False))
+    body, _ = encode(ask(), openai_chat("gpt-4o", stream=False))
     assert "stream" not in body
     assert "stream_options" not in body
 
 
 @pytest.mark.parametrize("profile", CHAT)
 def test_nothing_empty_or_null_is_sent_but_the_content_beside_calls(profile: str) -> None:
-    body, _ = encode(ask(user("?"), assistant(CALL), RESULT), target(profile))
+    body, _ = encode(ask(user("?"), assistant(CALL), RESULT), chat_target(profile))
     assert "tools" not in body
     assert None not in body.values()
     assert body["messages"][1]["content"] is None
@@ -59,7 +59,7 @@ def test_nothing_empty_or_null_is_sent_but_the_content_beside_calls(profile: str
 
 def test_tools_are_nested_and_arguments_go_back_as_the_model_wrote_them() -> None:
     request = ask(user("?"), assistant("Looking.", CALL), RESULT, tools=[WEATHER], parallel_tool_calls=False)
-    body, _ = encode(request, target("openai", "gpt-4o"))
+    body, _ = encode(request, openai_chat("gpt-4o"))
     function = {"name": "get_weather", "description": "Weather.", "parameters": WEATHER.parameters}
     assert body["tools"] == [{"type": "function", "function": function}]
     assert body["parallel_tool_calls"] is False
@@ -82,13 +82,13 @@ def test_tools_are_nested_and_arguments_go_back_as_the_model_wrote_them() -> Non
     ],
 )
 def test_every_tool_choice_has_its_form(choice: str | None, sent: object) -> None:
-    body, _ = encode(ask(tools=[WEATHER], tool_choice=choice), target("openai", "gpt-4o"))
+    body, _ = encode(ask(tools=[WEATHER], tool_choice=choice), openai_chat("gpt-4o"))
     assert body.get("tool_choice") == sent
 
 
 def test_images_go_as_urls() -> None:
     message = user("see", Image(data=b"\x89PNG", media_type="image/png", detail="low"), Image(url="https://x"))
-    body, _ = encode(ask(message), target("openai", "gpt-4o"))
+    body, _ = encode(ask(message), openai_chat("gpt-4o"))
     assert body["messages"][0]["content"] == [
         {"type": "text", "text": "see"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw==", "detail": "low"}},
@@ -110,14 +110,14 @@ PDF = Document(data=b"%PDF", media_type="application/pdf", name="a.pdf")
     ],
 )
 def test_documents_go_in_the_form_of_the_provider(profile: str, sent: object) -> None:
-    body, _ = encode(ask(user("?", PDF)), target(profile))
+    body, _ = encode(ask(user("?", PDF)), chat_target(profile))
     assert body["messages"][0]["content"][1] == sent
 
 
 @pytest.mark.parametrize(("profile", "part"), [("deepseek", PDF), ("openai", Document(url="https://x/a.pdf"))])
 def test_a_document_that_a_provider_cannot_take_is_unsupported(profile: str, part: Document) -> None:
     with pytest.raises(UnsupportedError) as caught:
-        encode(ask(user(part)), target(profile))
+        encode(ask(user(part)), chat_target(profile))
     assert caught.value.detail.field == "messages[0].parts[0]"
 
 
@@ -137,7 +137,7 @@ def test_what_tool_results_hold_beside_text_follows_all_of_them() -> None:
         tool(ToolResult("call_2", [picture], is_error=True)),
         assistant("ok"),
     )
-    body, encoded = encode(request, target("openai", "gpt-4o"))
+    body, encoded = encode(request, openai_chat("gpt-4o"))
     image = {"type": "image_url", "image_url": {"url": "https://x"}}
     assert body["messages"][2:] == [
         {"role": "tool", "tool_call_id": "call_1", "content": "a\nb"},
@@ -149,20 +149,20 @@ def test_what_tool_results_hold_beside_text_follows_all_of_them() -> None:
 
 
 def test_results_and_text_of_one_user_turn_are_messages_of_their_own() -> None:
-    body, _ = encode(ask(user("?"), assistant(CALL), user("so", ToolResult("call_1", "15"))), target("openai"))
+    body, _ = encode(ask(user("?"), assistant(CALL), user("so", ToolResult("call_1", "15"))), openai_chat())
     assert [message["role"] for message in body["messages"][2:]] == ["tool", "user"]
 
 
 @pytest.mark.parametrize("message", [user(CALL), assistant(Image(url="x")), Message("system", [Image(url="x")])])
 def test_a_part_in_a_message_of_the_wrong_role_is_named(message: Message) -> None:
     with pytest.raises(BadRequestError) as caught:
-        encode(ask(user("hi"), message), target("openai"))
+        encode(ask(user("hi"), message), openai_chat())
     assert caught.value.detail.field == "messages[1].parts[0]"
 
 
 def test_nothing_to_send_is_a_bad_request() -> None:
     with pytest.raises(BadRequestError):
-        encode(ask(user(""), assistant("")), target("openai"))
+        encode(ask(user(""), assistant("")), openai_chat())
 
 
 @pytest.mark.parametrize(
@@ -171,12 +171,12 @@ def test_nothing_to_send_is_a_bad_request() -> None:
      ("grok", "max_completion_tokens"), ("mistral", "max_tokens")],
 )  # fmt: skip
 def test_the_limit_has_the_name_that_the_provider_knows(profile: str, field: str) -> None:
-    body, _ = encode(ask(max_output_tokens=50), target(profile))
+    body, _ = encode(ask(max_output_tokens=50), chat_target(profile))
     assert body[field] == 50
 
 
 def test_a_limit_above_the_models_ceiling_is_clamped_and_told() -> None:
-    body, encoded = encode(ask(max_output_tokens=900_000), target("openai", "gpt-4o"))
+    body, encoded = encode(ask(max_output_tokens=900_000), openai_chat("gpt-4o"))
     assert body["max_completion_tokens"] == 16_384
     assert codes(encoded.notices) == ["parameter_clamped"]
 
@@ -201,7 +201,7 @@ WISHES: dict[str, Any] = {
     ],
 )
 def test_what_a_provider_refuses_is_not_sent_and_that_is_told(profile: str, dropped: set[str]) -> None:
-    body, encoded = encode(ask(**WISHES), target(profile))
+    body, encoded = encode(ask(**WISHES), chat_target(profile))
     names = {"random_seed" if name == "seed" and profile == "mistral" else name for name in set(WISHES) - dropped}
     assert names <= set(body)
     assert not dropped & set(body)
@@ -226,18 +226,18 @@ def test_mistral_gets_no_field_that_its_strict_schema_lacks() -> None:
 def test_temperatures_are_clamped_to_the_providers_range_and_that_is_told(
     profile: str, temperature: float, sent: float
 ) -> None:
-    body, encoded = encode(ask(temperature=temperature), target(profile))
+    body, encoded = encode(ask(temperature=temperature), chat_target(profile))
     assert body["temperature"] == sent
     assert codes(encoded.notices) == (["parameter_clamped"] if sent != temperature else [])
 
 
 def test_structured_output_is_a_response_format() -> None:
     schema = {"type": "object"}
-    body, _ = encode(ask(output_format=OutputFormat(schema, "my answer", strict=True)), target("openai"))
+    body, _ = encode(ask(output_format=OutputFormat(schema, "my answer", strict=True)), openai_chat())
     assert body["response_format"] == {
         "type": "json_schema", "json_schema": {"name": "my_answer", "schema": schema, "strict": True},
     }  # fmt: skip
-    body, _ = encode(ask(output_format=OutputFormat()), target("openai"))
+    body, _ = encode(ask(output_format=OutputFormat()), openai_chat())
     assert body["response_format"] == {"type": "json_object"}
 
 
@@ -303,7 +303,7 @@ def thought(profile: str, kind: str, data: bytes = b"", origin: str | None = Non
 def test_thinking_goes_back_where_and_how_its_server_wants_it(
     profile: str, part: Thinking, sent: dict[str, Any]
 ) -> None:
-    body, encoded = encode(ask(user("?"), assistant(part, "a"), user("b")), target(profile))
+    body, encoded = encode(ask(user("?"), assistant(part, "a"), user("b")), chat_target(profile))
     assert body["messages"][1] == {"role": "assistant", **sent}
     assert encoded.notices == []
 
@@ -311,7 +311,7 @@ def test_thinking_goes_back_where_and_how_its_server_wants_it(
 @pytest.mark.parametrize("profile", CHAT)
 def test_thinking_of_another_origin_is_not_sent_and_that_is_told(profile: str) -> None:
     part = thought(profile, "reasoning_content", origin="elsewhere")
-    body, encoded = encode(ask(user("?"), assistant(part, "a"), user("b")), target(profile))
+    body, encoded = encode(ask(user("?"), assistant(part, "a"), user("b")), chat_target(profile))
     assert body["messages"][1] == {"role": "assistant", "content": "a"}
     assert [(notice.code, notice.data["origins"]) for notice in encoded.notices] == [
         ("state_dropped", {"elsewhere": 1})
@@ -326,7 +326,7 @@ def test_deepseek_gets_reasoning_beside_every_tool_call_even_where_there_was_non
 def test_names_are_made_legal_and_the_way_back_is_known() -> None:
     call = ToolCall("c", "a.b", {})
     request = ask(user("?"), assistant(call), tool(ToolResult("c", "1")), tools=[Tool("a.b")], tool_choice="tool:a.b")
-    body, encoded = encode(request, target("openai", "gpt-4o"))
+    body, encoded = encode(request, openai_chat("gpt-4o"))
     assert body["tools"][0]["function"]["name"] == "a_b"
     assert body["tool_choice"]["function"]["name"] == "a_b"
     assert body["messages"][1]["tool_calls"][0]["function"]["name"] == "a_b"
@@ -360,7 +360,7 @@ def test_openrouter_gets_the_name_of_the_application() -> None:
 def test_an_effort_is_the_nearest_that_the_model_has(
     model: str, effort: str, sent: str | None, told: list[str]
 ) -> None:
-    body, encoded = encode(ask(thinking_effort=effort), target("openai", model))
+    body, encoded = encode(ask(thinking_effort=effort), openai_chat(model))
     assert body.get("reasoning_effort") == sent
     assert codes(encoded.notices) == told
 
@@ -371,13 +371,13 @@ def test_an_effort_is_the_nearest_that_the_model_has(
      ("gpt-5", None, False), ("o3", None, False), ("gpt-unheard-of", None, True)],
 )  # fmt: skip
 def test_sampling_goes_only_where_the_model_does_not_think(model: str, effort: str | None, keeps: bool) -> None:
-    body, encoded = encode(ask(thinking_effort=effort, temperature=0.5, top_p=0.5), target("openai", model))
+    body, encoded = encode(ask(thinking_effort=effort, temperature=0.5, top_p=0.5), openai_chat(model))
     assert ("temperature" in body, "top_p" in body) == (keeps, keeps)
     assert ("parameter_dropped" in codes(encoded.notices)) is not keeps
 
 
 def test_reasoning_models_take_no_stop_sequences() -> None:
-    body, encoded = encode(ask(stop=["END"]), target("openai", "gpt-5-mini"))
+    body, encoded = encode(ask(stop=["END"]), openai_chat("gpt-5-mini"))
     assert "stop" not in body
     assert codes(encoded.notices) == ["parameter_dropped"]
 
@@ -395,13 +395,13 @@ def native(body: object, effort: ThinkingEffort | None = None) -> Request:
 
 def test_a_native_request_goes_on_byte_for_byte_where_nothing_has_to_change() -> None:
     body = b'{"model": "gpt-4o", "messages": [], "x_new": [1.0]}'
-    _, encoded = encode(native(body), target("openai", "gpt-4o", stream=False))
+    _, encoded = encode(native(body), openai_chat("gpt-4o", stream=False))
     assert encoded.http.body == body
 
 
 def test_in_a_native_request_only_model_stream_and_effort_are_set() -> None:
     given = {"model": "other", "messages": [], "logit_bias": {"1": 2}, "stream_options": {"x": 1}}
-    body, _ = encode(native(given, "max"), target("openai", "gpt-5.4"))
+    body, _ = encode(native(given, "max"), openai_chat("gpt-5.4"))
     options = {"x": 1, "include_usage": True}
     assert body == {**given, "model": "gpt-5.4", "reasoning_effort": "xhigh", "stream": True, "stream_options": options}
     body, _ = encode(native(given), target("mistral", "m"))
@@ -410,4 +410,4 @@ def test_in_a_native_request_only_model_stream_and_effort_are_set() -> None:
 
 def test_a_native_body_that_is_no_object_is_a_bad_request() -> None:
     with pytest.raises(BadRequestError):
-        encode(native(b"[]"), target("openai"))
+        encode(native(b"[]"), openai_chat())

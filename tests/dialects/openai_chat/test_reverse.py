@@ -23,7 +23,7 @@ from kruxos.messages import (
     ToolCall,
     ToolResult,
 )
-from tests.dialects.support import encode, target
+from tests.dialects.support import encode, openai_chat
 
 HI = {"role": "user", "content": "hi"}
 
@@ -168,7 +168,7 @@ def test_what_is_encoded_for_openai_is_read_as_the_same_request() -> None:
         temperature=0.5, max_completion_tokens=9, stop=["x"], response_format={"type": "json_object"},
     ).request  # fmt: skip
     first.native = None
-    _, encoded = encode(first, target("openai", "gpt-4o"))
+    _, encoded = encode(first, openai_chat("gpt-4o"))
     second = OPENAI_CHAT.decode_request(encoded.http.body, {}).request
     second.native = None
     assert second == first
