@@ -86,6 +86,7 @@ class Provider:
     name: str
     core: Supervision
     enabled: bool = False
+    model: str = ""
     processes: dict[int, Process] = field(default_factory=dict[int, Process])
     current: Process | None = None
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
@@ -206,7 +207,7 @@ class Fleet:
         if known is None:
             return Outlook("stopped", "no_provider", "not running")
         core = known.core
-        for name in ("", model or ""):
+        for name in ("", model or known.model):
             until, reason = known.cooling.get(name, (0.0, ""))
             if core.state == "ready" and until > time.time():
                 return Outlook("cooling", reason, "asked to wait", until)
@@ -275,6 +276,7 @@ class Fleet:
         except KruxosError as error:
             self._nursery.start_soon(self._refuse, provider, number, error.code)
             return
+        provider.model = str(setup.settings.get("model") or "")
         ours, theirs = socket.socketpair()
         link = Link(ours)
         asker = Asker(provider.name, self._names, setup.names, link)
