@@ -51,8 +51,9 @@ class Provider:
     """One provider. ``base_url`` has no last slash; ``model`` None: the catalogue's for the type.
 
     ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
-    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``oauth_issuer`` is who gives and
-    renews the tokens of a login, ``oauth_client_id`` as whom we ask there; None where one signs in otherwise.
+    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``isolation``: what its worker
+    does where this system cannot put the whole cage on. ``oauth_issuer`` is who gives and renews the tokens of a login,
+    ``oauth_client_id`` as whom we ask there; None where one signs in otherwise.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Provider:
     memory_max_bytes: int | None = None
     oauth_issuer: str | None = None
     oauth_client_id: str | None = None
+    isolation: Isolation = "best_effort"
 
     def to_settings(self) -> dict[str, Any]:
         """As a map of plain values, for the frame that configures the provider's worker."""

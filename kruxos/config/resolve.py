@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kruxos.config.addresses import parse_address
-from kruxos.config.model import Auth, Dialect, Http, Limits, Provider, ProviderType, TimeLimits
+from kruxos.config.model import Auth, Dialect, Http, Isolation, Limits, Provider, ProviderType, TimeLimits
 from kruxos.config.report import Report
 from kruxos.config.schema import HttpFields, ProviderFields
 
@@ -57,6 +57,7 @@ class Inherited:
 
     proxy: str | None = None
     ca_bundle: str | None = None
+    isolation: Isolation = "best_effort"
 
 
 def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report: Report) -> Provider:
@@ -89,6 +90,7 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         ),
         oauth_issuer=_issuer(auth, fields, row, base_url, report),
         oauth_client_id=(fields.oauth_client_id or row.client_id) if auth == "oauth" else None,
+        isolation=fields.isolation or inherited.isolation,
     )
 
 

@@ -109,6 +109,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYTES, le=2**50)]
 User = Annotated[int | str, PlainValidator(_check_user)]
 ClientId = Annotated[str, AfterValidator(_check_client_id)]
+IsolationWord = Literal["required", "best_effort", "off"]
 Headers = Annotated[dict[Text, Text], Field(max_length=_HEADERS_MAX), AfterValidator(_check_headers)]
 
 
@@ -157,6 +158,7 @@ class ProviderFields(_Level):
     memory_max_bytes: Memory | None = None
     oauth_issuer: Url | None = None
     oauth_client_id: ClientId | None = None
+    isolation: IsolationWord | None = None
 
 
 class DefaultFields(_Level):
@@ -180,7 +182,7 @@ class TopFields(_Level):
 
     providers: None = None
     defaults: DefaultFields | None = None
-    isolation: Literal["required", "best_effort", "off"] | None = None
+    isolation: IsolationWord | None = None
     proxy: Proxy | None = None
     ca_bundle: FilePath | None = None
     operators: list[User] | None = None

@@ -11,7 +11,7 @@ read to the end, and stored before anybody else is permitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -143,6 +143,13 @@ class Renewing:
         elif not code:
             LOG.error("the login of %s has ended: `kruxos model login %s`", self.provider, self.provider)
             self.ended(number)
+
+
+async def close_all(renewings: Iterable[Renewing]) -> None:
+    """Lets no login be renewed any more, and waits for those that are just being renewed: half of it would be lost."""
+    async with trio.open_nursery() as nursery:
+        for each in renewings:
+            nursery.start_soon(each.close)
 
 
 def _code(error: KruxosError | SetupError) -> str:

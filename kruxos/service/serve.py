@@ -32,6 +32,7 @@ from kruxos.service.fleet import Fleet
 from kruxos.service.gateway import Gateway
 from kruxos.service.journal import LOG, close_log, open_log, tell_change
 from kruxos.service.launching import Launching
+from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
 from kruxos.service.timers import Timers
 from kruxos.service.watch import watch
@@ -191,7 +192,7 @@ async def _drain(gateway: Gateway) -> None:
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
     with trio.move_on_after(RENEWAL_GRACE_S):
-        await gateway.fleet.close_renewals()
+        await close_all([provider.renewing for provider in gateway.fleet.providers.values()])
     with trio.move_on_after(FAREWELL_S):
         await gateway.door.drain("the gateway is stopping").wait()
 
