@@ -13,6 +13,7 @@ from kruxos.cli.parsing import Parser
 NOUNS = {
     "serve": "run the gateway",
     "status": "what the gateway, its vault and its providers' workers do now",
+    "verify": "check that everything is as it should be",
     "chat": "ask a model, from the terminal",
     "model": "providers: add, list, test, remove, defaults",
     "vault": "providers' keys, and where the vault's own key is kept",
