@@ -261,8 +261,9 @@ def _worker_problem(worker: Mapping[str, Any], now: float) -> str:
 
 def _isolation(config: ModelsConfig, status: Mapping[str, Any] | None) -> Iterable[Finding]:
     """What of the cage holds, or, where no worker runs, what this system offers."""
-    cages = [] if status is None else [each.get("isolation") or {} for each in status["workers"]]
-    levels = {cage["level"]: ", ".join(cage.get("missing", ())) for cage in cages if cage}
+    workers: list[dict[str, Any]] = [] if status is None else status["workers"]
+    cages: list[dict[str, Any]] = [each["isolation"] for each in workers if each.get("isolation")]
+    levels: dict[str, str] = {cage["level"]: ", ".join(cage.get("missing", ())) for cage in cages}
     if levels:
         weak = {level: missing for level, missing in levels.items() if level != "full"}
         if not weak:

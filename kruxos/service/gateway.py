@@ -218,6 +218,12 @@ class Gateway:
         for session in [each for each in self.door.sessions if each.agent.name == name]:
             session.end("the agent was revoked")
 
+    def agent_changed(self, agent: AgentFacts) -> None:
+        """Who answers an agent is another from its next call on, also in sessions that are open."""
+        for session in self.door.sessions:
+            if session.agent.name == agent.name:
+                session.agent = agent
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
         reader = _Waiter()

@@ -34,7 +34,8 @@ COMMANDS = [
     "model login", "model default", "model confirm", "model enable", "model disable", "model catalog", "vault add",
     "vault list", "vault remove", "vault import", "vault lock", "vault unlock", "vault status", "vault key",
     "vault set-passphrase", "worker list", "worker reset", "worker restart", "worker stop", "worker start",
-    "agent create", "agent list", "agent revoke", "agent rotate",
+    "vault rotate", "vault change-passphrase", "agent create", "agent list", "agent revoke", "agent rotate",
+    "agent show", "agent set-model", "agent env", "agent restore",
 ]  # fmt: skip
 
 
@@ -111,6 +112,7 @@ class TestWrongUsage:
             ["vault", "add", "model-provider:x", "api-key", CANARY],
             ["vault", "add", "model-provider:x", CANARY],
             ["vault", "add", CANARY, "api-key"],
+            ["vault", "rotate", "model-provider:x", CANARY],
             ["model", "add", "anthropic", CANARY],
             ["model", "add", "anthropic", "--key", CANARY],
             ["model", "add", "anthropic", f"--api-key={CANARY}"],
