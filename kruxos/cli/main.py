@@ -19,6 +19,7 @@ NOUNS = {
     "vault": "providers' keys, and where the vault's own key is kept",
     "worker": "the providers' processes: list, restart, stop, start",
     "agent": "agents and their tokens: create, list, revoke",
+    "logs": "calls as they end, without their content; the gateway's own log",
     "usage": "tokens and costs, by agent, provider, model or day",
     "simulate": "run a local server that behaves like a provider",
     "version": "the version",
