@@ -25,7 +25,9 @@ class Profile:
     ``dialect`` is the usual one; a provider's settings may name another. ``auth`` is ``bearer``, or the header that
     holds the key. ``headers`` go with every request. ``sampling`` names the wishes of a request that it takes
     (``stop`` among them); temperatures are clamped to the range. ``catalogue`` names the profile whose models it sells,
-    where it is not its own. ``names_begin_with_letter``: names of tools do, or with ``_``. The fields after that are
+    where it is not its own. ``names_begin_with_letter``: names of tools do, or with ``_``. ``stops_max`` and
+    ``tools_max`` are how many stop sequences and tools it takes, 0 where no limit is known. ``plain_tool_schemas``: a
+    tool's schema is one object, without ``anyOf`` and the like at its top. The fields from ``max_tokens_field`` on are
     the Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
     tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of numeric codes.
 
@@ -49,6 +51,9 @@ class Profile:
     top_p_min: float = 0.0
     top_p_max: float = 1.0
     catalogue: str = ""
+    stops_max: int = 0
+    tools_max: int = 0
+    plain_tool_schemas: bool = False
     max_tokens_field: str = "max_tokens"
     seed_field: str = "seed"
     stream_usage: bool = True
@@ -83,6 +88,7 @@ ANTHROPIC = Profile(
     thinking="anthropic",
     sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
     temperature_max=1.0,
+    plain_tool_schemas=True,
 )
 OPENAI = Profile(
     "openai",
@@ -91,6 +97,9 @@ OPENAI = Profile(
     thinking="openai",
     sampling=_OPENAI,
     max_tokens_field="max_completion_tokens",
+    stops_max=4,
+    tools_max=128,
+    plain_tool_schemas=True,
     documents="file",
     item_ids=False,
     reasoning_items="encrypted",
@@ -104,6 +113,8 @@ OPENAI_CODEX = Profile(
     headers=(("originator", "kruxos"),),
     thinking="openai",
     sampling=frozenset(),
+    tools_max=128,
+    plain_tool_schemas=True,
     catalogue="openai",
     always_streams=True,
     item_ids=False,
@@ -156,6 +167,7 @@ MISTRAL = Profile(
     "https://api.mistral.ai/v1",
     temperature_max=1.0,
     seed_field="random_seed",
+    tools_max=128,
     stream_usage=False,
     strict_tools=False,
     documents="document_url",
@@ -170,6 +182,8 @@ GROQ = Profile(
     "https://api.groq.com/openai/v1",
     sampling=frozenset({"temperature", "top_p", "seed", "stop"}),
     max_tokens_field="max_completion_tokens",
+    stops_max=4,
+    tools_max=128,
 )
 OPENROUTER = Profile(
     "openrouter",
@@ -177,6 +191,8 @@ OPENROUTER = Profile(
     "https://openrouter.ai/api/v1",
     headers=(("X-OpenRouter-Title", "KruxOS"), ("X-Title", "KruxOS")),
     reasoning="details",
+    stops_max=4,
+    plain_tool_schemas=True,
     documents="file",
 )
 
@@ -187,6 +203,7 @@ GEMINI = Profile(
     auth="x-goog-api-key",
     sampling=_SAMPLING - {"presence_penalty", "frequency_penalty"},
     names_begin_with_letter=True,
+    stops_max=5,
 )
 OLLAMA = Profile("ollama", "ollama", "http://localhost:11434")
 
