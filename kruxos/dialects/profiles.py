@@ -29,7 +29,8 @@ class Profile:
     ``tools_max`` are how many stop sequences and tools it takes, 0 where no limit is known. ``plain_tool_schemas``: a
     tool's schema is one object, without ``anyOf`` and the like at its top. The fields from ``max_tokens_field`` on are
     the Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
-    tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of numeric codes.
+    tool calls are spelled, ``begun_answers`` how an answer is marked that the model goes on from, ``reasoning`` how
+    thinking goes back, ``error_codes`` a table of numeric codes.
 
     The last ones are the Responses dialect's. ``always_streams``: it knows no other answer. ``item_ids``: items go back
     with their ids. ``reasoning_items`` names how reasoning goes back. ``system_role`` is that of instructions within
@@ -63,6 +64,7 @@ class Profile:
     forced_tool_choice: str = "plain"
     documents: str = "none"
     user_after_tool: bool = True
+    begun_answers: str = "as_given"
     tool_ids: str = "as_given"
     reasoning: str = "never"
     reasoning_outside: bool = False
@@ -172,6 +174,7 @@ MISTRAL = Profile(
     strict_tools=False,
     documents="document_url",
     user_after_tool=False,
+    begun_answers="prefix",
     tool_ids="nine_characters",
     reasoning="chunks",
     error_codes="mistral",
@@ -189,8 +192,9 @@ OPENROUTER = Profile(
     "openrouter",
     "openai-chat",
     "https://openrouter.ai/api/v1",
-    headers=(("X-OpenRouter-Title", "KruxOS"), ("X-Title", "KruxOS")),
+    headers=(("HTTP-Referer", "https://kruxos.com"), ("X-OpenRouter-Title", "KruxOS"), ("X-Title", "KruxOS")),
     reasoning="details",
+    names_begin_with_letter=True,
     stops_max=4,
     plain_tool_schemas=True,
     documents="file",

@@ -43,6 +43,9 @@ def chat_messages(draft: Draft) -> list[Wire]:
     turns.attach()
     if not turns.messages:
         raise BadRequestError("messages has nothing that can be sent", field="messages")
+    last = turns.messages[-1]
+    if last["role"] == "assistant" and "tool_calls" not in last:
+        last |= BEGUN_ANSWERS[draft.target.profile.begun_answers]
     return turns.messages
 
 
@@ -188,6 +191,10 @@ DOCUMENTS: dict[str, Callable[[Draft, Document, str], Wire]] = {
     "file": _file,
     "document_url": _document_url,
 }
+
+
+BEGUN_ANSWERS: dict[str, Wire] = {"as_given": {}, "prefix": {"prefix": True}}
+"""How a last turn of the assistant's is marked (Mistral's SDK: assistantmessage)."""
 
 
 TOOL_IDS: dict[str, Callable[[str], str]] = {"as_given": short_id, "nine_characters": nine_characters}

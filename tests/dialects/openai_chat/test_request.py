@@ -369,7 +369,25 @@ def test_names_are_made_legal_and_the_way_back_is_known() -> None:
 
 def test_openrouter_gets_the_name_of_the_application() -> None:
     _, encoded = encode(ask(), target("openrouter"))
-    assert encoded.http.headers["X-Title"] == "KruxOS"
+    named = {name: encoded.http.headers[name] for name in ("HTTP-Referer", "X-Title", "X-OpenRouter-Title")}
+    assert named == {"HTTP-Referer": "https://kruxos.com", "X-Title": "KruxOS", "X-OpenRouter-Title": "KruxOS"}
+
+
+def test_openrouter_hands_names_on_to_others_so_they_are_legal_at_all_of_them() -> None:
+    request = ask(tools=[Tool("9.lives"), Tool("όνομα"), Tool("fine-name")], tool_choice="tool:9.lives")
+    body, encoded = encode(request, target("openrouter"))
+    names = [each["function"]["name"] for each in body["tools"]]
+    assert names[0] == "_9_lives"
+    assert names[2] == "fine-name"
+    assert body["tool_choice"]["function"]["name"] == "_9_lives"
+    assert encoded.tool_names == {"_9_lives": "9.lives", names[1]: "όνομα"}
+
+
+def test_a_begun_answer_is_marked_where_the_provider_wants_that() -> None:
+    body, _ = encode(ask(user("Count."), assistant("One")), target("mistral"))
+    assert body["messages"][-1] == {"role": "assistant", "content": "One", "prefix": True}
+    body, _ = encode(ask(user("Count."), assistant("One")), target("groq"))
+    assert "prefix" not in body["messages"][-1]
 
 
 @pytest.mark.parametrize(
