@@ -99,7 +99,7 @@ def test_the_http_status_counts_more_than_the_number_inside() -> None:
         (400, {"message": "Content Exists Risk", "code": "invalid_request_error"}, "content_filtered"),
         (400, {"message": "Incorrect API key provided: xai-123. Get one."}, "invalid_credentials"),
         (400, {"message": "API key not valid. Please pass a valid API key."}, "invalid_credentials"),
-        (400, {"message": "Model grok-x does not support parameter stop."}, "bad_request"),
+        (400, {"message": "Model grok-x does not support parameter stop."}, "unsupported"),
         (400, {"message": "The model `m` has been decommissioned", "code": "model_decommissioned"}, "model_not_found"),
         (400, {"message": "m is not a valid model ID"}, "model_not_found"),
         (404, {"message": "No endpoints found for m."}, "model_not_found"),
