@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kruxos.config.addresses import parse_address
-from kruxos.config.model import Auth, Dialect, Http, Limits, Provider, ProviderType, TimeLimits
+from kruxos.config.model import Auth, Dialect, Http, Isolation, Limits, Provider, ProviderType, TimeLimits
 from kruxos.config.report import Report
 from kruxos.config.schema import HttpFields, ProviderFields
 
@@ -45,6 +45,7 @@ class Inherited:
 
     proxy: str | None = None
     ca_bundle: str | None = None
+    isolation: Isolation = "best_effort"
 
 
 def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report: Report) -> Provider:
@@ -75,6 +76,7 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         memory_max_bytes=_one_of(
             fields.memory_max, fields.memory_max_bytes, ("memory_max", "memory_max_bytes"), report
         ),
+        isolation=fields.isolation or inherited.isolation,
     )
 
 

@@ -101,6 +101,7 @@ Count = Annotated[int, Field(ge=1, le=10**12)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYTES, le=2**50)]
 User = Annotated[int | str, PlainValidator(_check_user)]
+IsolationWord = Literal["required", "best_effort", "off"]
 Headers = Annotated[dict[Text, Text], Field(max_length=_HEADERS_MAX), AfterValidator(_check_headers)]
 
 
@@ -147,6 +148,7 @@ class ProviderFields(_Level):
     ca_bundle: FilePath | None = None
     memory_max: Memory | None = None
     memory_max_bytes: Memory | None = None
+    isolation: IsolationWord | None = None
 
 
 class DefaultFields(_Level):
@@ -170,7 +172,7 @@ class TopFields(_Level):
 
     providers: None = None
     defaults: DefaultFields | None = None
-    isolation: Literal["required", "best_effort", "off"] | None = None
+    isolation: IsolationWord | None = None
     proxy: Proxy | None = None
     ca_bundle: FilePath | None = None
     operators: list[User] | None = None
