@@ -62,8 +62,8 @@ def sections() -> dict[str, str]:
 def filled_in(page: str) -> str:
     """The page with its generated parts as they should be."""
     for name, content in sections().items():
-        marked = re.compile(rf"(<!-- begin {name} -->\n).*?(\n<!-- end {name} -->)", re.DOTALL)
-        page = marked.sub(lambda found, content=content: f"{found[1]}{content}{found[2]}", page)
+        marked = re.compile(rf"(?<=<!-- begin {name} -->\n).*?(?=\n<!-- end {name} -->)", re.DOTALL)
+        page = marked.sub(content.replace("\\", "\\\\"), page)
     return page
 
 
