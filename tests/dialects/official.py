@@ -68,7 +68,7 @@ def _responses(body: Body, target: Target, _path: str) -> list[str]:
     refused = [f"{name} is refused" for name in target.profile.refused_fields if name in body]
     return [
         *misfits(body, getattr(responses_params, f"ResponseCreateParams{kind}")),
-        *_illegal([tool["name"] for tool in body.get("tools", ())], calls, NAME, "^.{1,64}$"),
+        *_illegal([tool["name"] for tool in body.get("tools", ())], calls, NAME, "(?s)^.{1,64}$"),
         *refused,
     ]
 
@@ -93,7 +93,7 @@ def _gemini(body: Body, _target: Target, path: str) -> list[str]:
     tools = [each["name"] for tool in body.get("tools", ()) for each in tool["functionDeclarations"]]
     right = re.fullmatch(r"/models/[^:]+:(generateContent|streamGenerateContent\?alt=sse)", path)
     return [
-        *wrong, *([] if right else [path]), *_illegal(tools, calls, "^[A-Za-z_][A-Za-z0-9_-]{0,63}$", "^.+$"),
+        *wrong, *([] if right else [path]), *_illegal(tools, calls, "^[A-Za-z_][A-Za-z0-9_-]{0,63}$", "(?s)^.+$"),
         *_unlike_calls(body["contents"]),
     ]  # fmt: skip
 
@@ -135,7 +135,7 @@ class Row:
     known: frozenset[str] = frozenset()
     strict: bool = True
     name: str = NAME
-    call_id: str = "^.{1,64}$"
+    call_id: str = "(?s)^.{1,64}$"
     more: Callable[[Body], list[str]] = field(default=lambda _body: [])
 
 

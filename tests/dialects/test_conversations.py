@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
 
 from kruxos.checks import check_request
 from kruxos.dialects.base import Target
 from kruxos.dialects.registry import DIALECTS
-from kruxos.errors import UnsupportedError
+from kruxos.errors import BadRequestError, UnsupportedError
+from kruxos.simulator.signing import Signer
 from tests.dialects.conversations import conversations
 from tests.dialects.official import faults
 from tests.dialects.support import chat_target, target
+from tests.simulator.conversations import requests
 
 CONVERSATIONS = conversations()
+SIGNER = Signer(0)
 MODELS: dict[str, tuple[str, ...]] = {
     "anthropic": (
         "claude-sonnet-4-6", "claude-haiku-4-5-20251001", "claude-opus-4-5-20251101", "claude-sonnet-4-20250514",
@@ -82,3 +87,20 @@ def test_every_conversation_is_a_body_that_the_providers_library_knows(name: str
         if refusal(conversation, aim(name, model, stream=stream))
     }
     assert refused == set(UNSAYABLE.get(f"{name} {model}", UNSAYABLE.get(name, ())))
+
+
+@pytest.mark.parametrize(("name", "model"), [(name, models[0]) for name, models in MODELS.items()])
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_every_valid_request_is_a_body_that_the_providers_library_knows(
+    name: str, model: str, data: st.DataObject
+) -> None:
+    at = aim(name, model, stream=data.draw(st.booleans()))
+    request = data.draw(requests(SIGNER, at.origin, model))
+    check_request(request)
+    try:
+        encoded = DIALECTS[at.profile.dialect].encode_request(request, at)
+    except (BadRequestError, UnsupportedError) as error:
+        event(str(error))
+        assume(False)
+    assert faults(json.loads(encoded.http.body), at, encoded.http.path) == []

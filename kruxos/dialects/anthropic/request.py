@@ -16,7 +16,7 @@ from kruxos.dialects.encoding import (
     native_fields,
     request_headers,
 )
-from kruxos.dialects.structured import anthropic_strict, anthropic_strict_tool, tool_schema
+from kruxos.dialects.structured import anthropic_strict, anthropic_strict_tool, json_words, tool_schema
 from kruxos.dialects.text import body_bytes
 from kruxos.dialects.tool_names import legal_id
 from kruxos.messages import Native, Request
@@ -48,6 +48,9 @@ def _headers(target: Target) -> dict[str, str]:
 def _body(draft: Draft) -> dict[str, Any]:
     target = draft.target
     turns = Turns(draft)
+    words = json_words(draft, turns.texts())
+    if words is not None:
+        turns.system.append({"type": "text", "text": words})
     max_tokens = draft.max_tokens() or min(draft.ceiling or OUTPUT_TOKENS_DEFAULT, OUTPUT_TOKENS_DEFAULT)
     body: dict[str, Any] = {"model": target.model, "max_tokens": max_tokens}
     if turns.system:
@@ -110,7 +113,7 @@ def _output_config(draft: Draft, effort: str | None) -> dict[str, Any]:
     output: dict[str, Any] = {"effort": effort} if effort else {}
     wish = draft.request.output_format
     if wish is not None and wish.schema is None:
-        draft.drop("output_format", "anthropic needs a schema for JSON; ask for it in words, or give one")
+        draft.drop("output_format", "anthropic promises JSON only after a schema; without one it is asked for in words")
     elif wish is not None and wish.schema is not None:
         schema = anthropic_strict(draft, wish.schema, "output_format.schema")
         output["format"] = {"type": "json_schema", "schema": schema}

@@ -8,6 +8,7 @@ text is empty; thinking goes back with its signature, byte for byte, and only to
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from itertools import dropwhile
 from typing import Any, cast
 
@@ -50,6 +51,11 @@ class Turns:
         if self.messages[0]["role"] == "assistant":
             self.messages.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
             draft.tell("message_inserted", "a user turn was put first, as the provider demands")
+
+    def texts(self) -> Iterator[str]:
+        """What the instructions and turns say in text."""
+        for block in [*self.system, *(block for turn in self.messages for block in turn["content"])]:
+            yield block.get("text", "")
 
     @property
     def ends_in_bare_tool_turn(self) -> bool:

@@ -303,10 +303,13 @@ def test_structured_output_is_an_output_config() -> None:
     assert body["output_config"] == {"format": {"type": "json_schema", "schema": closed}}
 
 
-def test_json_without_a_schema_is_not_to_be_had_and_that_is_told() -> None:
+def test_json_without_a_schema_is_asked_for_in_words_and_that_is_told() -> None:
     body, encoded = encode(ask(output_format=OutputFormat()), target("anthropic", SONNET))
     assert "output_config" not in body
-    assert [notice.data for notice in encoded.notices] == [{"parameter": "output_format"}]
+    assert "JSON" in body["system"][-1]["text"]
+    assert codes(encoded.notices) == ["message_inserted", "parameter_dropped"]
+    body, _ = encode(ask(user("Give me json."), output_format=OutputFormat()), target("anthropic", SONNET))
+    assert "system" not in body
 
 
 def test_sampling_stop_and_user_go_as_they_are() -> None:
