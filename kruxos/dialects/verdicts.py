@@ -96,7 +96,7 @@ _SAYS: tuple[tuple[re.Pattern[str], set[int], Kind], ...] = (
     (
         re.compile(
             r"(?:not supported|not enabled) (?:with|by|for|on) (?:this model|models?/)"
-            r"|(?:model|mode|models?/\S+) (?:\S+ )?(?:does not|doesn't) support (?:\w+ ){0,3}\w+"
+            r"|(?:model|mode|models?/\S{1,128}) (?:\S{1,128} )?(?:does not|doesn't) support (?:\w+ ){0,3}\w+"
             r"|no endpoints found that support|unsupported parameter\b|property '[^']{1,80}' is unsupported"
         ),
         {400, 404, 422},
