@@ -26,6 +26,8 @@ from .provider import Question
 from .scenario import Scripted
 from .steps import Data, End, Head, Headers, Response, Step, Wait
 
+PATH_HEADER = ":path"
+"""Where a dialect whose requests say part of what they want in their path finds it."""
 _OUTPUT_TOKENS_GUESSED = 16
 """What a request is charged in advance that does not say how much it wants at most."""
 
@@ -63,17 +65,24 @@ def _strike(call: Call, fault: Fault | None, asked: str) -> Fault | None:
 
 
 def read_model(call: Call, question: Question) -> Directive:
-    """Reads body and model into the question; gives the directive behind the model's name. Raises ``Refused``."""
+    """Reads body and model into the question; gives the directive behind the model's name. Raises ``Refused``.
+
+    The model stands in the body, or in the path.
+    """
     body = question.body = call.body()
-    name = body.get("model")
-    if not isinstance(name, str):
+    is_in_path = "model" in call.values
+    given = call.values.get("model", body.get("model"))
+    if not isinstance(given, str):
         return NOTHING
     try:
-        body["model"], directive = from_model(name)
+        name, directive = from_model(given)
     except BadRequestError as error:
         raise Refused(call.provider.not_readable(str(error)), "directive") from None
-    question.model = call.find_model(body["model"])
-    call.model = question.model.row.id if question.model is not None else body["model"]
+    question.name = name
+    if not is_in_path:
+        body["model"] = name
+    question.model = call.find_model(name)
+    call.model = question.model.row.id if question.model is not None else name
     if question.model is not None:
         call.meter(question)
     return directive
@@ -86,7 +95,8 @@ def read_request(call: Call, question: Question, defaults: dict[str, Any] | None
     """
     body = body_bytes(defaults | question.body) if defaults else call.asked.body
     try:
-        decoded = call.provider.dialect.decode_request(body, question.headers)
+        headers = {**question.headers, PATH_HEADER: call.asked.target}
+        decoded = call.provider.dialect.decode_request(body, headers)
     except BadRequestError as error:
         raise Refused(call.provider.not_readable(str(error)), "not_understood") from None
     question.decoded = decoded
@@ -111,6 +121,9 @@ def _order(
         thinking=provider.thinking(question),
         state_origin=provider.name,
         call_id=provider.call_id,
+        mark=provider.mark,
+        marks=provider.marks,
+        answer_id=provider.answer_id(call.request_id),
         usage=provider.usage,
         limit=0 if question.body.get("max_tokens") == 0 else decoded.request.max_output_tokens,
         signer=call.world.signer,

@@ -15,6 +15,7 @@ from kruxos.events import Usage
 
 from . import tokens
 from .limits import Cost, Exceeded, Meters
+from .marks import THOUGHTS, Mark, signature
 from .models import Gone, Sold
 from .shapes import Complaint, Shape, examine
 from .signing import Signer
@@ -38,7 +39,8 @@ class Refusal:
 class Question:
     """One request as the rules see it. Before the body is read, ``body`` is empty and ``model`` is None.
 
-    ``key`` is what authenticates it; ``only_key`` the one that is accepted. ``decoded`` is the request in our own
+    ``key`` is what authenticates it; ``only_key`` the one that is accepted. ``name`` is the model asked for, if one
+    is named as text. ``decoded`` is the request in our own
     words, for rules that come when the others have let it pass.
     """
 
@@ -50,6 +52,7 @@ class Question:
     only_key: str | None
     signer: Signer | None
     body: dict[str, Any] = field(default_factory=dict[str, Any])
+    name: str | None = None
     model: Sold | Gone | None = None
     decoded: DecodedRequest | None = None
     complaints: dict[int, Complaint | None] = field(default_factory=dict[int, Complaint | None])
@@ -129,8 +132,11 @@ class Provider:
     ``door``: rules that need no body; ``rules``: those of a request for an answer; ``window``: those that need its
     tokens. ``failures`` are the errors that faults ask for, by status or by name. ``error`` makes headers and a body
     of a refusal; ``headers`` is what every answer carries. ``take`` charges the meters. ``thinking``: how thinking is
-    told (see ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
+    told (see ``planning``). ``mark`` makes the state that goes with thinking, ``marks`` says on what it stands (see
+    ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
     ``encoding`` is for the encoder. ``tells_limits_always``: also on errors that are not about limits.
+    ``catalogue`` names the provider whose models are sold, where it is another. ``mount``: what its own paths follow at
+    the simulator; ``base_path``: what clients put behind the simulator's address.
     """
 
     name: str
@@ -153,6 +159,11 @@ class Provider:
     thinking: Callable[[Question], str | None]
     usage: Callable[[int, int, int | None], Usage]
     first: Callable[[bytes, Usage], bytes] = lambda data, _usage: data
+    mark: Mark = signature
+    marks: str = THOUGHTS
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
     sells_dated: bool = False
     tells_limits_always: bool = False
+    catalogue: str = ""
+    mount: str = ""
+    base_path: str = ""

@@ -1,6 +1,6 @@
 """Which door leads where: one table for all providers and the operator. The first row that fits is taken.
 
-``{name}`` in a path stands for one step of it, in the last place for all that follows. Two providers may share a path:
+``{name}`` in a path stands for all until what is written behind it, or until the end. Two providers may share a path:
 then a header tells them apart.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import unquote
 
 from . import admin
 from .anthropic import endpoints as anthropic
@@ -77,11 +78,14 @@ def find(asked: Asked) -> tuple[Route | Operator | None, dict[str, str]]:
 
 
 def _match(pattern: str, path: str) -> dict[str, str] | None:
-    head, _, name = pattern.partition("{")
-    if not name:
+    head, _, rest = pattern.partition("{")
+    if not rest:
         return {} if path == pattern else None
-    rest = path[len(head) :]
-    return {name.rstrip("}"): rest} if path.startswith(head) and rest else None
+    name, _, tail = rest.partition("}")
+    if not (path.startswith(head) and path.endswith(tail)):
+        return None
+    value = path[len(head) : len(path) - len(tail)]
+    return {name: unquote(value)} if value else None
 
 
 def likely(asked: Asked) -> Provider:
