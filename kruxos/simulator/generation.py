@@ -121,7 +121,7 @@ def _order(
         thinking=provider.thinking(question),
         state_origin=provider.name,
         call_id=provider.call_id,
-        mark=provider.mark,
+        mark=provider.mark(question),
         marks=provider.marks,
         answer_id=provider.answer_id(call.request_id),
         usage=provider.usage,

@@ -159,7 +159,7 @@ class Provider:
     thinking: Callable[[Question], str | None]
     usage: Callable[[int, int, int | None], Usage]
     first: Callable[[bytes, Usage], bytes] = lambda data, _usage: data
-    mark: Mark = signature
+    mark: Callable[[Question], Mark] = lambda _question: signature
     marks: str = THOUGHTS
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
     sells_dated: bool = False

@@ -18,6 +18,7 @@ from .call import Call
 from .generation import generate
 from .openai_chat import endpoints as openai_chat
 from .openai_chat.provider import OPENAI
+from .openai_responses.provider import OPENAI_RESPONSES_ROW
 from .provider import Provider
 from .steps import Asked, Response
 from .world import World
@@ -51,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/messages/count_tokens", ANTHROPIC, anthropic.count_tokens),
     Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
     Route("GET", "/v1/models/{model}", ANTHROPIC, anthropic.show_model, "anthropic-version"),
+    Route("POST", "/v1/responses", OPENAI_RESPONSES_ROW, generate),
     Route("POST", "/v1/chat/completions", OPENAI, generate),
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
     Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
