@@ -31,7 +31,23 @@ HEADERS = {
     "/v1/messages": {"x-api-key": "some-key", "anthropic-version": "2023-06-01"},
     "/v1/messages/count_tokens": {"x-api-key": "some-key", "anthropic-version": "2023-06-01"},
     "/v1/chat/completions": {"authorization": "Bearer some-key"},
+    "/v1/responses": {"authorization": "Bearer some-key"},
 }
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that a rule refuses, and a piece of what is said."""
+
+    rule: str
+    says: str
+    body: Any
+    status: int = 400
+    code: str | None = None
+    param: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    path: str = ""
 
 
 @dataclass
@@ -105,6 +121,11 @@ def send(
 def messages(*texts: str, model: str = CLAUDE, **fields: Any) -> dict[str, Any]:
     """A Messages request: what the user and the assistant say in turn."""
     return {"model": model, "max_tokens": 1000, "messages": _turns(texts or ("hi",)), **fields}
+
+
+def responses(*items: Any, model: str = GPT, **fields: Any) -> dict[str, Any]:
+    """A Responses request of these items; without any, of one text."""
+    return {"model": model, "input": list(items) or "hi", **fields}
 
 
 def chat(*texts: str, model: str = GPT, **fields: Any) -> dict[str, Any]:
