@@ -17,6 +17,8 @@ from .provider import Provider, Question, Refusal, Rule, first_refusal
 from .steps import Asked, Headers, Response, whole
 from .world import World
 
+PATH_HEADER = ":path"
+"""Where keys, rules and dialects find what a request says in its path."""
 DIRECTIVE_HEADER = "x-simulate"
 RULE_HEADER = "x-simulator-rule"
 _REFUSING = ("status", "quota", "html")
@@ -67,6 +69,7 @@ class Call:
         """The request as rules see it that need no body."""
         settings, headers = self.world.settings, self.asked.headers
         signer = self.world.signer if settings.checks_signatures else None
+        headers = {**headers, PATH_HEADER: self.asked.target}
         key = self.provider.key(headers)
         return Question(self.asked.path, headers, len(self.asked.body), self.now, key, settings.key, signer)
 

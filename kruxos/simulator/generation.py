@@ -18,6 +18,7 @@ from kruxos.events import Event, Start
 from .call import Call, Refused
 from .damage import damage_events, damage_steps
 from .directives import NOTHING, Directive, from_model, markers
+from .dressing import DressedEncoder, Outgoing
 from .faults import Fault
 from .limits import Cost, Meters
 from .pacing import Pace
@@ -26,8 +27,6 @@ from .provider import Question
 from .scenario import Scripted
 from .steps import Data, End, Head, Headers, Response, Step, Wait
 
-PATH_HEADER = ":path"
-"""Where a dialect whose requests say part of what they want in their path finds it."""
 _OUTPUT_TOKENS_GUESSED = 16
 """What a request is charged in advance that does not say how much it wants at most."""
 
@@ -69,7 +68,7 @@ def read_model(call: Call, question: Question) -> Directive:
 
     The model stands in the body, or in the path.
     """
-    body = question.body = call.body()
+    body = question.body = call.provider.tidy(call.body())
     is_in_path = "model" in call.values
     given = call.values.get("model", body.get("model"))
     if not isinstance(given, str):
@@ -95,8 +94,7 @@ def read_request(call: Call, question: Question, defaults: dict[str, Any] | None
     """
     body = body_bytes(defaults | question.body) if defaults else call.asked.body
     try:
-        headers = {**question.headers, PATH_HEADER: call.asked.target}
-        decoded = call.provider.dialect.decode_request(body, headers)
+        decoded = call.provider.dialect.decode_request(body, question.headers)
     except BadRequestError as error:
         raise Refused(call.provider.not_readable(str(error)), "not_understood") from None
     question.decoded = decoded
@@ -144,22 +142,30 @@ def _charge(call: Call, question: Question, decoded: DecodedRequest) -> Meters:
 
 
 def _respond(call: Call, decoded: DecodedRequest, made: Plan, fault: Fault | None, pace: Pace) -> Response:
-    encoder = _encoder(call, decoded)
+    encoder = _encoder(call, decoded, made, fault)
     headers: Headers = (("content-type", encoder.content_type), *call.headers())
     events = damage_events(made.events, fault, is_stream=decoded.stream)
     every = itertools.chain([Start(call.provider.name, made.ending.model)], events)
     make = _stream if decoded.stream else _unary
     steps = make(call, encoder, headers, every, made, pace)
     overload = errors.ProviderOverloadedError("Overloaded")
-    return Response(damage_steps(steps, fault, lambda: _encoder(call, decoded).fail(overload)))
+    return Response(damage_steps(steps, fault, lambda: _encoder(call, decoded, made, fault).fail(overload)))
 
 
-def _encoder(call: Call, decoded: DecodedRequest) -> Encoder:
-    extra: dict[str, Any] = {**decoded.extra, **call.provider.encoding}
-    answer_id = call.provider.answer_id(call.request_id)
-    return call.provider.dialect.encoder(
-        stream=decoded.stream, model=call.model, call_id=answer_id, created=int(call.now), extra=extra
+def _encoder(call: Call, decoded: DecodedRequest, made: Plan, fault: Fault | None) -> Encoder:
+    provider = call.provider
+    extra: dict[str, Any] = {**decoded.extra, **provider.encoding}
+    encoder = provider.dialect.encoder(
+        stream=decoded.stream,
+        model=call.model,
+        call_id=provider.answer_id(call.request_id),
+        created=int(call.now),
+        extra=extra,
     )
+    usage = made.ending.usage
+    load_s = fault.seconds if fault is not None and fault.kind == "load" else 0.0
+    outgoing = Outgoing(decoded.stream, call.request_id, usage.input_tokens if usage else 0, load_s)
+    return DressedEncoder(encoder, provider.dress, outgoing, provider.opening, provider.fail)
 
 
 def _unary(

@@ -14,6 +14,7 @@ from kruxos.dialects.base import DecodedRequest, Dialect
 from kruxos.events import Usage
 
 from . import tokens
+from .dressing import Dress, Outgoing, no_opening, undressed
 from .limits import Cost, Exceeded, Meters
 from .marks import THOUGHTS, Mark, signature
 from .models import Gone, Sold
@@ -134,7 +135,8 @@ class Provider:
     of a refusal; ``headers`` is what every answer carries. ``take`` charges the meters. ``thinking``: how thinking is
     told (see ``planning``). ``mark`` makes the state that goes with thinking, ``marks`` says on what it stands (see
     ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
-    ``encoding`` is for the encoder. ``tells_limits_always``: also on errors that are not about limits.
+    ``dress``, ``opening``, ``fail``: see ``dressing``. ``tidy``: the body as the rules read it. ``encoding`` is for the
+    encoder. ``tells_limits_always``: also on errors that are not about limits.
     ``catalogue`` names the provider whose models are sold, where it is another. ``mount``: what its own paths follow at
     the simulator; ``base_path``: what clients put behind the simulator's address.
     """
@@ -161,6 +163,10 @@ class Provider:
     first: Callable[[bytes, Usage], bytes] = lambda data, _usage: data
     mark: Callable[[Question], Mark] = lambda _question: signature
     marks: str = THOUGHTS
+    dress: Dress = undressed
+    opening: Callable[[Outgoing], bytes] = no_opening
+    fail: Callable[[Outgoing], bytes] | None = None
+    tidy: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
     sells_dated: bool = False
     tells_limits_always: bool = False

@@ -15,6 +15,8 @@ from . import admin
 from .anthropic import endpoints as anthropic
 from .anthropic.provider import ANTHROPIC
 from .call import Call
+from .gemini import endpoints as gemini
+from .gemini.provider import GEMINI
 from .generation import generate
 from .openai_chat import endpoints as openai_chat
 from .openai_chat.provider import OPENAI
@@ -52,11 +54,18 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/messages/count_tokens", ANTHROPIC, anthropic.count_tokens),
     Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
     Route("GET", "/v1/models/{model}", ANTHROPIC, anthropic.show_model, "anthropic-version"),
+    Route("POST", "/v1beta/models/{model}:generateContent", GEMINI, generate),
+    Route("POST", "/v1beta/models/{model}:streamGenerateContent", GEMINI, generate),
+    Route("POST", "/v1beta/models/{model}:countTokens", GEMINI, gemini.count_tokens),
+    Route("GET", "/v1beta/models", GEMINI, gemini.list_models),
+    Route("GET", "/v1beta/models/{model}", GEMINI, gemini.show_model),
     Route("POST", "/v1/responses", OPENAI_RESPONSES_ROW, generate),
     Route("POST", "/v1/chat/completions", OPENAI, generate),
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
     Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
 )
+_PREFIXES: tuple[tuple[str, Provider], ...] = (("/v1beta", GEMINI),)
+"""Whose words a path gets that is none."""
 OPERATOR_BYTES_MAX = 1024 * 1024
 OPERATORS: tuple[Operator, ...] = (
     Operator("GET", "/simulator", admin.show),
@@ -95,6 +104,9 @@ def likely(asked: Asked) -> Provider:
     route, _ = find(asked)
     if isinstance(route, Route):
         return route.provider
+    for prefix, provider in _PREFIXES:
+        if asked.path.startswith(prefix):
+            return provider
     return ANTHROPIC if "anthropic-version" in asked.headers else OPENAI
 
 
