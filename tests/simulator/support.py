@@ -111,7 +111,8 @@ def send(
 ) -> Answer:  # fmt: skip
     """One request; header names that are keywords have ``_`` for ``-``."""
     given = (headers or {}) | {name.replace("_", "-"): value for name, value in named.items()}
-    every = {name: value for name, value in (HEADERS.get(path, {}) | given).items() if name not in drop}
+    usual = HEADERS.get(path) or ({"x-goog-api-key": "some-key"} if path.startswith("/v1beta") else {})
+    every = {name: value for name, value in (usual | given).items() if name not in drop}
     data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     response, recorded = respond(into, Asked(method, path, every, data), now)
     steps = [step for step, _ in zip(response.steps, range(steps_max), strict=False)]
@@ -126,6 +127,23 @@ def messages(*texts: str, model: str = CLAUDE, **fields: Any) -> dict[str, Any]:
 def responses(*items: Any, model: str = GPT, **fields: Any) -> dict[str, Any]:
     """A Responses request of these items; without any, of one text."""
     return {"model": model, "input": list(items) or "hi", **fields}
+
+
+GEMINI = "gemini-3.8-flash"
+
+
+def gemini_path(model: str = GEMINI, method: str = "generateContent") -> str:
+    """Where Gemini's methods are."""
+    return f"/v1beta/models/{model}:{method}"
+
+
+def contents(*given: Any, **fields: Any) -> dict[str, Any]:
+    """A generateContent request; texts are what user and model say in turn."""
+    said = [
+        {"role": ("user", "model")[at % 2], "parts": [{"text": each}]} if isinstance(each, str) else each
+        for at, each in enumerate(given or ("hi",))
+    ]
+    return {"contents": said, **fields}
 
 
 def chat(*texts: str, model: str = GPT, **fields: Any) -> dict[str, Any]:
