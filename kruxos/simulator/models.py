@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from kruxos import catalog
@@ -59,6 +59,7 @@ OLDER: tuple[Model, ...] = (
     _gpt("o3-mini", "2026-10-23", context=200_000, output=100_000, thinking=_ALWAYS),
     _gpt("o1-mini", "2025-10-27", output=65_536, thinking=_ALWAYS),
     _gpt("o1-preview", "2025-07-28", output=32_768, thinking=_ALWAYS),
+    Model("ollama", "gemma3", "Ollama's library: no tools", _AS_OF, context=131_072, thinking=_PLAIN),
 )
 
 # What single models do differently, with the place that says so.
@@ -73,6 +74,8 @@ TRAITS: dict[tuple[str, str], tuple[str, ...]] = {
     ("anthropic", "claude-opus-4-20250514"): ("strict_window",),
     ("anthropic", "claude-sonnet-4-20250514"): ("strict_window",),
     ("anthropic", "claude-3-7-sonnet-20250219"): ("strict_window",),
+    # Ollama's library: the model's template has no tools.
+    ("ollama", "gemma3"): ("no_tools",),
     # Recorded answers of OpenAI: no system message.
     ("openai", "o1-mini"): ("no_system",),
     ("openai", "o1-preview"): ("no_system",),
@@ -121,6 +124,8 @@ class Shop:
         if row is not None:
             return _sold(row)
         row = _older(provider, model) or catalog.lookup(provider, model) or _older(provider, _DATE.sub("", model))
+        if row is None and provider == "ollama":
+            row = _tagged(provider, model)
         if row is None or (_DATE.search(model) and not dated and model not in (row.id, *row.aliases)):
             return None
         return Gone(row) if _is_gone(row, now) else _sold(row)
@@ -133,7 +138,15 @@ class Shop:
 
 
 def _sold(row: Model) -> Sold:
-    return Sold(row, TRAITS.get((row.profile, row.id), ()))
+    own = TRAITS.get((row.profile, row.id))
+    return Sold(row, own if own is not None else TRAITS.get((row.profile, row.id.partition(":")[0]), ()))
+
+
+def _tagged(provider: str, model: str) -> Model | None:
+    """A model whose tag says its size: its ways are its family's, its name is its own."""
+    family, _, tag = model.partition(":")
+    row = catalog.lookup(provider, family) or _older(provider, family)
+    return replace(row, id=model) if row is not None and tag else None
 
 
 def _older(provider: str, model: str) -> Model | None:

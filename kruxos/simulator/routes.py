@@ -18,6 +18,8 @@ from .call import Call
 from .gemini import endpoints as gemini
 from .gemini.provider import GEMINI
 from .generation import generate
+from .ollama import endpoints as ollama
+from .ollama.provider import OLLAMA
 from .openai_chat import endpoints as openai_chat
 from .openai_chat.provider import OPENAI
 from .openai_responses.provider import OPENAI_RESPONSES_ROW
@@ -54,6 +56,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/messages/count_tokens", ANTHROPIC, anthropic.count_tokens),
     Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
     Route("GET", "/v1/models/{model}", ANTHROPIC, anthropic.show_model, "anthropic-version"),
+    Route("POST", "/api/chat", OLLAMA, generate),
+    Route("GET", "/api/tags", OLLAMA, ollama.tags),
+    Route("GET", "/api/ps", OLLAMA, ollama.running),
+    Route("POST", "/api/show", OLLAMA, ollama.show),
+    Route("GET", "/api/version", OLLAMA, ollama.version),
     Route("POST", "/v1beta/models/{model}:generateContent", GEMINI, generate),
     Route("POST", "/v1beta/models/{model}:streamGenerateContent", GEMINI, generate),
     Route("POST", "/v1beta/models/{model}:countTokens", GEMINI, gemini.count_tokens),
@@ -64,7 +71,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
     Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
 )
-_PREFIXES: tuple[tuple[str, Provider], ...] = (("/v1beta", GEMINI),)
+_PREFIXES: tuple[tuple[str, Provider], ...] = (("/v1beta", GEMINI), ("/api/", OLLAMA))
 """Whose words a path gets that is none."""
 OPERATOR_BYTES_MAX = 1024 * 1024
 OPERATORS: tuple[Operator, ...] = (
