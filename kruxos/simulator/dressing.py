@@ -7,7 +7,7 @@ so that it can put two into one; whatever is no JSON (the end mark, names of eve
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from kruxos.dialects.base import Encoder, Ending
@@ -21,7 +21,7 @@ _DATA = b"data: "
 
 @dataclass(slots=True)
 class Outgoing:
-    """What is known while an answer is written. ``count`` is how many values went out; times are in seconds."""
+    """What is known while an answer is written. ``count`` is how many values went out; ``held`` are calls that a dress keeps back; times are in seconds."""
 
     is_stream: bool
     request_id: str
@@ -29,6 +29,7 @@ class Outgoing:
     load_s: float = 0.0
     count: int = 0
     is_ending: bool = False
+    held: dict[int, Wire] = field(default_factory=dict[int, Wire])
 
 
 Dress: TypeAlias = Callable[[list[Wire], Outgoing], list[Wire]]

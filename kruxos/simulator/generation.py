@@ -92,7 +92,9 @@ def read_request(call: Call, question: Question, defaults: dict[str, Any] | None
 
     ``defaults`` are fields that the dialect wants and this endpoint does not have.
     """
+    plain = call.provider.plain
     body = body_bytes(defaults | question.body) if defaults else call.asked.body
+    body = body_bytes(plain(question.body)) if plain is not None else body
     try:
         decoded = call.provider.dialect.decode_request(body, question.headers)
     except BadRequestError as error:

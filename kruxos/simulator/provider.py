@@ -135,7 +135,8 @@ class Provider:
     of a refusal; ``headers`` is what every answer carries. ``take`` charges the meters. ``thinking``: how thinking is
     told (see ``planning``). ``mark`` makes the state that goes with thinking, ``marks`` says on what it stands (see
     ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
-    ``dress``, ``opening``, ``fail``: see ``dressing``. ``tidy``: the body as the rules read it. ``encoding`` is for the
+    ``dress``, ``opening``, ``fail``: see ``dressing``. ``tidy``: the body as the rules read it. ``plain``: the
+    body as the dialect reads it, where the provider has words that the dialect has not. ``encoding`` is for the
     encoder. ``tells_limits_always``: also on errors that are not about limits.
     ``catalogue`` names the provider whose models are sold, where it is another. ``mount``: what its own paths follow at
     the simulator; ``base_path``: what clients put behind the simulator's address.
@@ -167,6 +168,7 @@ class Provider:
     opening: Callable[[Outgoing], bytes] = no_opening
     fail: Callable[[Outgoing], bytes] | None = None
     tidy: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
+    plain: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
     sells_dated: bool = False
     tells_limits_always: bool = False
