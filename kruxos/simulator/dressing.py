@@ -21,7 +21,10 @@ _DATA = b"data: "
 
 @dataclass(slots=True)
 class Outgoing:
-    """What is known while an answer is written. ``count`` is how many values went out; ``held`` are calls that a dress keeps back; times are in seconds."""
+    """What is known while an answer is written. Times are in seconds.
+
+    ``count`` is how many values went out; ``held`` are calls that a dress keeps back.
+    """
 
     is_stream: bool
     request_id: str

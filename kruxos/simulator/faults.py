@@ -68,6 +68,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("quota", (), "refused for good: money or quota is used up"),
+        Kind("tool-failed", (), "refused because the model called a tool in a way that could not be read (Groq)"),
         Kind("overloaded", ("after",), "200, then the provider's overload error inside the body"),
         Kind("cut", ("after", "how"), "the connection ends in the middle, by a reset (how=reset) or a FIN (how=fin)"),
         Kind(

@@ -15,6 +15,7 @@ from . import admin
 from .anthropic import endpoints as anthropic
 from .anthropic.provider import ANTHROPIC
 from .call import Call
+from .compatible.table import COMPATIBLE, doors, list_models
 from .gemini import endpoints as gemini
 from .gemini.provider import GEMINI
 from .generation import generate
@@ -70,8 +71,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/chat/completions", OPENAI, generate),
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
     Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
+    *(Route("POST", f"{base}/chat/completions", provider, generate) for provider, base in doors()),
+    *(Route("GET", f"{base}/models", provider, list_models) for provider, base in doors()),
 )
-_PREFIXES: tuple[tuple[str, Provider], ...] = (("/v1beta", GEMINI), ("/api/", OLLAMA))
+_PREFIXES: tuple[tuple[str, Provider], ...] = (
+    ("/v1beta", GEMINI),
+    ("/api/", OLLAMA),
+    *((provider.mount, provider) for provider in COMPATIBLE),
+)
 """Whose words a path gets that is none."""
 OPERATOR_BYTES_MAX = 1024 * 1024
 OPERATORS: tuple[Operator, ...] = (

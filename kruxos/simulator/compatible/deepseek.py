@@ -43,7 +43,7 @@ def say(complaint: Complaint) -> Refusal:
     """A wrong shape, as the server's JSON reader tells it."""
     path = common.path_of(complaint)
     place, _, name = path.rpartition(".")
-    where = f"{place or path}: " if place or complaint.what not in ("missing",) else ""
+    where = f"{place or path}: " if place or complaint.what != "missing" else ""
     match complaint.what:
         case "missing":
             words_ = f"missing field `{name}`"
