@@ -27,9 +27,9 @@ _LAST_WORDS = """\
 A request can ask for a fault in its prompt, [[simulate 429 retry_after=2]], in a header, x-simulate: cut after=10, or
 behind the model's name, claude-sonnet-4-6#overloaded. GET /simulator lists all faults and models; POST
 /simulator/faults with {"faults": ["529 times=3"]} switches them on for all requests; GET /simulator/requests tells what
-came in. Base URLs: this address for Anthropic and Ollama, with /v1 for OpenAI, with /v1beta for Gemini, with the mount of
-its own for the others, such as /groq/openai/v1; GET /simulator lists them. Any key is accepted that does not begin with
-bad-.
+came in. Base URLs: this address for Anthropic and Ollama, with /v1 for OpenAI, with /v1beta for Gemini, with a path of
+their own for the others, such as /groq/openai/v1; GET /simulator lists them. Any key is accepted that does not begin
+with bad-.
 """
 
 

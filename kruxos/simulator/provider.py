@@ -138,8 +138,7 @@ class Provider:
     ``dress``, ``opening``, ``fail``: see ``dressing``. ``tidy``: the body as the rules read it. ``plain``: the
     body as the dialect reads it, where the provider has words that the dialect has not. ``encoding`` is for the
     encoder. ``tells_limits_always``: also on errors that are not about limits.
-    ``catalogue`` names the provider whose models are sold, where it is another. ``mount``: what its own paths follow at
-    the simulator; ``base_path``: what clients put behind the simulator's address.
+    ``catalogue`` names the provider whose models are sold, where it is another.
     """
 
     name: str
@@ -173,5 +172,3 @@ class Provider:
     sells_dated: bool = False
     tells_limits_always: bool = False
     catalogue: str = ""
-    mount: str = ""
-    base_path: str = ""

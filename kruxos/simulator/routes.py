@@ -15,7 +15,7 @@ from . import admin
 from .anthropic import endpoints as anthropic
 from .anthropic.provider import ANTHROPIC
 from .call import Call
-from .compatible.table import COMPATIBLE, doors, list_models
+from .compatible.table import doors, list_models, mounts
 from .gemini import endpoints as gemini
 from .gemini.provider import GEMINI
 from .generation import generate
@@ -77,7 +77,7 @@ ROUTES: tuple[Route, ...] = (
 _PREFIXES: tuple[tuple[str, Provider], ...] = (
     ("/v1beta", GEMINI),
     ("/api/", OLLAMA),
-    *((provider.mount, provider) for provider in COMPATIBLE),
+    *mounts(),
 )
 """Whose words a path gets that is none."""
 OPERATOR_BYTES_MAX = 1024 * 1024

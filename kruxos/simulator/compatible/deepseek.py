@@ -183,6 +183,4 @@ DEEPSEEK = replace(
     plain=lambda body: {name: value for name, value in body.items() if name != "reasoning_effort"},
     encoding=common.ALWAYS_USAGE,
     sells_dated=False,
-    mount="/deepseek",
-    base_path="/deepseek",
 )  # fmt: skip

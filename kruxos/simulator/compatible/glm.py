@@ -145,6 +145,4 @@ GLM = replace(
     dress=_dress,
     encoding=common.ALWAYS_USAGE,
     sells_dated=False,
-    mount="/z.ai",
-    base_path="/z.ai/api/paas/v4",
 )

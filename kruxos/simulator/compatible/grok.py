@@ -150,6 +150,4 @@ GROK = replace(
     dress=_dress,
     encoding=common.ALWAYS_USAGE,
     sells_dated=False,
-    mount="/x.ai",
-    base_path="/x.ai/v1",
 )  # fmt: skip

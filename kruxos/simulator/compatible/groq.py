@@ -134,7 +134,7 @@ FAILURES: dict[str, Refusal] = {
     "404": refuse("The model does not exist or you do not have access to it.", 404, code="model_not_found"),
     "413": refuse("Request Entity Too Large", 413, code="request_too_large"),
     "429": refuse("Rate limit reached on requests per minute (RPM).", 429, "requests", "rate_limit_exceeded"),
-    "498": refuse("Flex tier capacity exceeded. Please try again later.", 498, "capacity_exceeded", "capacity_exceeded"),
+    "498": refuse("Flex tier capacity exceeded. Please try later.", 498, "capacity_exceeded", "capacity_exceeded"),
     "500": refuse("Internal Server Error", 500, "internal_server_error"),
     "503": _OVER_CAPACITY,
     "529": _OVER_CAPACITY,
@@ -231,6 +231,4 @@ GROQ = replace(
     plain=lambda body: {name: value for name, value in body.items() if name != "reasoning_effort"},
     encoding=common.ALWAYS_USAGE,
     sells_dated=False,
-    mount="/groq",
-    base_path="/groq/openai/v1",
 )  # fmt: skip

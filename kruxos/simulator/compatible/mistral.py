@@ -251,6 +251,4 @@ MISTRAL = replace(
     plain=_plain,
     encoding=common.ALWAYS_USAGE,
     sells_dated=False,
-    mount="/mistral",
-    base_path="/mistral/v1",
 )  # fmt: skip

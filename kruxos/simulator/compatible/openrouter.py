@@ -224,6 +224,4 @@ OPENROUTER = replace(
     fail=_fail,
     encoding=common.ALWAYS_USAGE,
     sells_dated=False,
-    mount="/openrouter",
-    base_path="/openrouter/api/v1",
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from kruxos.dialects.text import body_bytes
+from kruxos.simulator.bases import BASE_PATHS
 from kruxos.simulator.call import Call
 from kruxos.simulator.provider import Provider
 from kruxos.simulator.steps import Response
@@ -23,7 +24,12 @@ ALIASES: tuple[tuple[Provider, str], ...] = ((DEEPSEEK, "/deepseek/v1"), (GLM, "
 
 def doors() -> list[tuple[Provider, str]]:
     """Every provider with every base path that it has."""
-    return [*((provider, provider.base_path) for provider in COMPATIBLE), *ALIASES]
+    return [*((provider, BASE_PATHS[provider.name]) for provider in COMPATIBLE), *ALIASES]
+
+
+def mounts() -> list[tuple[str, Provider]]:
+    """What all paths of a provider begin with."""
+    return [("/" + base.split("/")[1] + "/", provider) for provider, base in doors()]
 
 
 def list_models(call: Call) -> Response:
