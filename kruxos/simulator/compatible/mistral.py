@@ -200,9 +200,8 @@ def _dress(values: list[Wire], outgoing: Outgoing) -> list[Wire]:
         value.get("usage", {}).pop("completion_tokens_details", None)
         if outgoing.is_ending and choice.get("finish_reason"):
             calls = common.take_calls(outgoing)
-            said |= (
-                {"tool_calls": [{"id": call["id"], "function": call["function"]} for call in calls]} if calls else {}
-            )
+            if calls:
+                said["tool_calls"] = [{"id": call["id"], "function": call["function"]} for call in calls]
     return values
 
 
