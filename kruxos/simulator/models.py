@@ -70,6 +70,7 @@ OLDER: tuple[Model, ...] = (
     Model("mistral", "mistral-medium-3-5", "Mistral docs: reasoning", _AS_OF, thinking=_SWITCH),
     Model("groq", "openai/gpt-oss-20b", "Groq docs: models", _AS_OF, thinking=_ALWAYS),
     Model("groq", "meta-llama/llama-guard-4-12b", "recorded answers", _AS_OF, thinking=_PLAIN),
+    Model("openrouter", "google/gemma-3n-e4b-it", "recorded answers", _AS_OF, thinking=_PLAIN),
     Model("ollama", "gemma3", "Ollama's library: no tools", _AS_OF, context=131_072, thinking=_PLAIN),
 )
 
@@ -89,6 +90,8 @@ TRAITS: dict[tuple[str, str], tuple[str, ...]] = {
     ("ollama", "gemma3"): ("no_tools",),
     # Recorded answers of Groq: no tools.
     ("groq", "meta-llama/llama-guard-4-12b"): ("no_tools",),
+    # Recorded answers of OpenRouter: no system message.
+    ("openrouter", "google/gemma-3n-e4b-it"): ("no_system",),
     # Recorded answers of OpenAI: no system message.
     ("openai", "o1-mini"): ("no_system",),
     ("openai", "o1-preview"): ("no_system",),
@@ -179,7 +182,10 @@ def _resold(model: str, now: float) -> Model | None:
     """A model of somebody else: ``author/slug``, perhaps with a variant behind a colon."""
     author, _, slug = model.partition("/")
     profile = next((name for name, word in _AUTHORS.items() if word == author), "")
-    slug = slug.partition(":")[0]
+    plain, slug = model.partition(":")[0], slug.partition(":")[0]
+    own = _older(_RESELLER, plain)
+    if own is not None:
+        return replace(own, id=model)
     row = _older(profile, slug) or catalog.lookup(profile, slug)
     return None if row is None or _is_gone(row, now) else replace(row, profile=_RESELLER, id=model)
 

@@ -72,7 +72,10 @@ def _unknown_model(name: str) -> Refusal:
 def thinks(question: Question) -> bool:
     """Whether the model thinks in this answer."""
     told: dict[str, Any] = question.body.get("thinking") or {}
-    return told.get("type") != "disabled" and question.body.get("reasoning_effort") != "none"
+    wish, ways = told.get("type"), question.sold.row.thinking
+    if wish == "disabled" or question.body.get("reasoning_effort") == "none":
+        return False
+    return wish is not None or (ways is not None and ways.default != "none")
 
 
 def _forced_tool(question: Question) -> Refusal | None:

@@ -95,6 +95,16 @@ def _always_thinks(question: Question) -> Refusal | None:
     return refuse("Reasoning is mandatory for this endpoint and cannot be disabled.")
 
 
+def _system_refused(question: Question) -> Refusal | None:
+    if "no_system" not in question.sold.traits or not common.said(question, "system"):
+        return None
+    words_ = (
+        f"Developer instruction is not enabled for models/{str(question.name).rpartition('/')[2].partition(':')[0]}"
+    )
+    raw = body_bytes({"error": {"code": 400, "message": words_, "status": "INVALID_ARGUMENT"}}).decode()
+    return refuse("Provider returned error", raw=raw, provider_name="Google AI Studio")
+
+
 def _details_altered(question: Question) -> Refusal | None:
     """What is signed must be as it was; the upstream says so."""
     if question.signer is None:
@@ -114,6 +124,7 @@ RULES: tuple[Rule, ...] = (
     Rule("effort_and_budget", "OpenRouter's SDK; pydantic/pydantic-ai: models/openrouter.py", _effort_and_budget),
     Rule("efforts_differ", "pydantic/pydantic-ai: models/openrouter.py", _efforts_differ),
     Rule("reasoning_mandatory", "OpenRouter's SDK: modelreasoning", _always_thinks),
+    Rule("system_refused", "recorded answers", _system_refused),
     Rule("details_altered", "OpenRouter docs: reasoning tokens", _details_altered),
 )
 _BUSY = "The model is temporarily rate-limited upstream. Please retry shortly, or add your own key."

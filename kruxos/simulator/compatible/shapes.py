@@ -20,7 +20,7 @@ from kruxos.simulator.shapes import (
 _FUNCTION_CALL = Record({"name": TEXT, "arguments": ANYTHING}, ("name",))
 CALL = Record({"id": TEXT, "type": TEXT, "index": WHOLE, "function": _FUNCTION_CALL}, ("id", "function"))
 _FUNCTION = Record({"name": TEXT, "description": TEXT, "parameters": OBJECT, "strict": FLAG}, ("name",))
-TOOL = Record({"type": TEXT, "function": _FUNCTION}, ("type",))
+TOOL = Record({"type": TEXT, "function": _FUNCTION})
 TEXT_PART = Record({"text": TEXT}, ("text",))
 IMAGE_PART = Record({"image_url": Either((TEXT, OBJECT))}, ("image_url",))
 PARTS: dict[str, Shape] = {"text": TEXT_PART, "image_url": IMAGE_PART, "file": OBJECT, "input_audio": OBJECT}

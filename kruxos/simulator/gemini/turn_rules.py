@@ -49,10 +49,10 @@ def _role_unknown(question: Question) -> Refusal | None:
 
 
 def _empty_part(question: Question) -> Refusal | None:
-    """A part holds one thing; a signature or a mark is none."""
+    """A part holds one thing, and be it a signature; a mark is none."""
     for at, content in enumerate(contents(question)):
         for place, part in enumerate(content["parts"]):
-            if not set(part) - {"thought", "thoughtSignature", "videoMetadata", "partMetadata", "mediaResolution"}:
+            if not set(part) - {"thought", "videoMetadata", "partMetadata", "mediaResolution"}:
                 words = "required oneof field 'data' must have one initialized field"
                 return refuse(f"contents[{at}].parts[{place}].data", words)
     return None

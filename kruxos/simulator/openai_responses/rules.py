@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from kruxos.simulator.openai_chat.errors import invalid, say, unsupported_parameter, unsupported_value
+from kruxos.simulator.openai_chat.errors import INVALID, invalid, say, unsupported_parameter, unsupported_value
 from kruxos.simulator.openai_chat.rules import model_missing
 from kruxos.simulator.openai_chat.strict import not_strict
 from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
@@ -35,6 +35,16 @@ def reasons(question: Question) -> bool:
 def wants_summary(question: Question) -> bool:
     """Whether the reasoning is to be told in words."""
     return bool(_wish(question).get("summary") or _wish(question).get("generate_summary"))
+
+
+def _model_unnamed(question: Question) -> Refusal | None:
+    """A prompt that is kept at OpenAI names its model itself; here none is kept."""
+    if question.name is not None:
+        return None
+    if question.body.get("prompt") is None:
+        return invalid("Missing required parameter: 'model'.", "missing_required_parameter", "model")
+    name = question.body["prompt"].get("id")
+    return Refusal(404, INVALID, f"Prompt with id '{name}' not found.", None, "prompt.id")
 
 
 def _input_missing(question: Question) -> Refusal | None:
@@ -152,6 +162,7 @@ def _context_exceeded(question: Question) -> Refusal | None:
 
 RULES: tuple[Rule, ...] = (
     *shape_rules(RESPONSES, say, _SDK),
+    Rule("model_unnamed", _REFERENCE, _model_unnamed),
     Rule("model_not_found", "OpenAI docs: error codes, deprecations; BerriAI/litellm#39457", model_missing),
     Rule("input_missing", _REFERENCE, _input_missing),
     Rule("effort_unsupported", _EFFORTS, _effort_unsupported),

@@ -152,7 +152,7 @@ _INCLUDES = (
     "code_interpreter_call.outputs",
 )  # fmt: skip
 _NOT_LOOKED_INTO = (
-    "background", "conversation", "context_management", "moderation", "prompt", "prompt_cache_key",
+    "background", "conversation", "context_management", "moderation", "prompt_cache_key",
     "prompt_cache_options", "safety_identifier", "service_tier", "max_tool_calls", "user",
 )  # fmt: skip
 
@@ -182,11 +182,11 @@ RESPONSES = Record(
         "stream": FLAG,
         "stream_options": Record({"include_obfuscation": FLAG}, is_closed=True),
         "previous_response_id": TEXT,
+        "prompt": Record({"id": TEXT}, ("id",)),
         "truncation": Text(("auto", "disabled")),
         "metadata": OBJECT,
         "prompt_cache_retention": Text(("in_memory", "24h")),
         **dict.fromkeys(_NOT_LOOKED_INTO, ANYTHING),
     },
-    ("model",),
     is_closed=True,
 )  # fmt: skip
