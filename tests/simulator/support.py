@@ -33,6 +33,7 @@ HEADERS = {
     "/v1/chat/completions": {"authorization": "Bearer some-key"},
     "/v1/responses": {"authorization": "Bearer some-key"},
 }
+GOOGLES = {"x-goog-api-key": "some-key"}
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,7 @@ def send(
 ) -> Answer:  # fmt: skip
     """One request; header names that are keywords have ``_`` for ``-``."""
     given = (headers or {}) | {name.replace("_", "-"): value for name, value in named.items()}
-    usual = HEADERS.get(path.partition("?")[0]) or (
-        {"x-goog-api-key": "some-key"} if path.startswith("/v1beta") else {}
-    )
+    usual = HEADERS.get(path.partition("?")[0], GOOGLES if path.startswith("/v1beta") else {})
     every = {name: value for name, value in (usual | given).items() if name not in drop}
     data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     response, recorded = respond(into, Asked(method, path, every, data), now)

@@ -207,7 +207,8 @@ def _dress(values: list[Wire], outgoing: Outgoing) -> list[Wire]:
 
 def _plain(body: Wire) -> Wire:
     """Thinking, documents and short forms of images are not Chat Completions' own."""
-    return body | {"messages": [_plain_message(message) for message in body["messages"]]}
+    tools = [{"type": "function"} | tool for tool in body.get("tools") or ()]
+    return body | {"messages": [_plain_message(message) for message in body["messages"]], "tools": tools}
 
 
 def _plain_message(message: Wire) -> Wire:
