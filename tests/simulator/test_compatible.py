@@ -117,8 +117,8 @@ REFUSED: dict[str, list[Refused]] = {
             mistral(USER, {"role": "assistant", "content": ""}, USER), code="3240"),
         Refused("order_wrong", "Unexpected role 'user' after role 'tool'", mistral(USER, CALLING, RESULT, USER),
             code="3230"),
-        Refused("tool_id_bad", "Tool call id was call_1 but must be", mistral(
-            USER, CALLING | {"tool_calls": [CALL | {"id": "call_1"}]}, RESULT | {"tool_call_id": "call_1"}), code="3280"),
+        Refused("tool_id_bad", "Tool call id was call_1 but must be",
+            mistral(USER, CALLING | {"tool_calls": [CALL | {"id": "call_1"}]}, RESULT), code="3280"),
         Refused("tool_choice_alone", "tool_choice", mistral(tool_choice="any"), code="3051"),
         Refused("logprobs_refused", "Logprobs are not enabled", mistral(logprobs=True), code="3051"),
         Refused("context_exceeded", "maximum context length", mistral(LONG), code="3051"),

@@ -110,7 +110,7 @@ def choice_of(value: Wire) -> Wire:
 def said_in(value: Wire) -> Wire:
     """The delta or the message of a value."""
     choice = choice_of(value)
-    return cast("Wire", choice.get("delta") or choice.get("message") or {})
+    return cast("Wire", choice.get("delta" if "delta" in choice else "message", {}))
 
 
 def usage_at_end(values: list[Wire]) -> list[Wire]:
