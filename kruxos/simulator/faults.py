@@ -68,7 +68,6 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("quota", (), "refused for good: money or quota is used up"),
-        Kind("tool-failed", (), "refused because the model called a tool in a way that could not be read (Groq)"),
         Kind("overloaded", ("after",), "200, then the provider's overload error inside the body"),
         Kind("cut", ("after", "how"), "the connection ends in the middle, by a reset (how=reset) or a FIN (how=fin)"),
         Kind(
@@ -77,6 +76,7 @@ KINDS: dict[str, Kind] = {
             "nothing comes: where=headers, where=first (the first token) or where=middle",
         ),
         Kind("load", ("seconds",), "the model is loaded first: nothing comes before that", {"seconds": LOAD_S}),
+        Kind("tool-failed", (), "refused because the model called a tool in a way that could not be read (Groq)"),
         Kind("drip", ("interval",), "the body comes byte by byte"),
         Kind("bad-json", ("after",), "one event, or the body, is not JSON"),
         Kind("content-type", ("type",), "a wrong content type"),

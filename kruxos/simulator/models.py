@@ -88,6 +88,8 @@ TRAITS: dict[tuple[str, str], tuple[str, ...]] = {
     ("anthropic", "claude-3-7-sonnet-20250219"): ("strict_window",),
     # Ollama's library: the model's template has no tools.
     ("ollama", "gemma3"): ("no_tools",),
+    # DeepSeek docs: models. Only the smaller one sees.
+    ("deepseek", "deepseek-v4-pro"): ("no_images",),
     # Recorded answers of Groq: no tools.
     ("groq", "meta-llama/llama-guard-4-12b"): ("no_tools",),
     # Recorded answers of OpenRouter: no system message.

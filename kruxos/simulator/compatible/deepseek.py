@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from kruxos.dialects.text import body_bytes
 from kruxos.simulator.dressing import Outgoing, Wire
@@ -16,12 +16,12 @@ from kruxos.simulator.shapes import OBJECT, TEXT, Complaint, Record, Shape
 from kruxos.simulator.steps import Headers
 
 from . import common
-from .shapes import COMMON, TEXT_PART, messages, words
+from .shapes import COMMON, IMAGE_PART, TEXT_PART, messages, words
 
 INVALID = "invalid_request_error"
 _DOCS = "DeepSeek docs: thinking mode"
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra", "none")
-_PARTS: dict[str, Shape] = {"text": TEXT_PART}
+_PARTS: dict[str, Shape] = {"text": TEXT_PART, "image_url": IMAGE_PART}
 CHAT = Record(
     COMMON
     | {
@@ -93,6 +93,18 @@ def _reasoning_dropped(question: Question) -> Refusal | None:
     return invalid("The `reasoning_content` in the thinking mode must be passed back to the API.")
 
 
+def _image_refused(question: Question) -> Refusal | None:
+    """Only the smaller model sees."""
+    if "no_images" not in question.sold.traits:
+        return None
+    for at, message in enumerate(question.body["messages"]):
+        content = message.get("content")
+        parts = cast("list[Wire]", content) if isinstance(content, list) else []
+        if any(part["type"] == "image_url" for part in parts):
+            return say(Complaint(("messages", at, "content", 0, "type"), "tag", ("text",), "image_url"))
+    return None
+
+
 def _schema_unavailable(question: Question) -> Refusal | None:
     if common.wants_json(question) == "json_schema":
         return invalid("This response_format type is unavailable now")
@@ -117,6 +129,7 @@ RULES: tuple[Rule, ...] = (
     common.unknown_model("recorded answers", _unknown_model),
     Rule("thinking_with_forced_tool", "recorded answers", _forced_tool),
     Rule("reasoning_dropped", f"{_DOCS}; anomalyco/opencode#24122", _reasoning_dropped),
+    Rule("image_refused", "DeepSeek docs: models; recorded answers", _image_refused),
     Rule("json_schema_unavailable", "pydantic/pydantic-ai: providers/deepseek.py", _schema_unavailable),
     Rule("json_unspoken", "DeepSeek docs: JSON output", _json_unspoken),
     Rule("limit_over", "DeepSeek docs: pricing", _limit_over),

@@ -165,7 +165,8 @@ def error(refusal: Refusal, _request_id: str) -> tuple[Headers, bytes]:
     if "detail" in refusal.details:
         return headers, body_bytes({"detail": refusal.details["detail"]})
     body = {
-        "object": "error", "message": refusal.details.get("message", refusal.message), "type": refusal.type, "param": None,
+        "object": "error", "message": refusal.details.get("message", refusal.message), "type": refusal.type,
+        "param": None,
         "code": refusal.code, "raw_status_code": refusal.status,
     }  # fmt: skip
     return headers, body_bytes(body)
