@@ -20,6 +20,7 @@ from kruxos.dialects.profiles import PROFILES
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
+    Image,
     Message,
     OutputFormat,
     Part,
@@ -36,6 +37,9 @@ from tests.simulator.conversations import requests
 from tests.simulator.support import NOW, Answer, send, world
 
 CHAT = "openai-chat"
+HI = Message.of("user", "hi")
+BLIND = ("deepseek-v4-pro",)
+UNINSTRUCTED = ("google/gemma-3n-e4b-it",)
 
 WORLD = world()
 SPOKEN = {name: profile for name, profile in PROFILES.items() if name in BASE_PATHS}
@@ -64,12 +68,25 @@ def sent(request: Request, profile: str, model: str, *, stream: bool = False) ->
     return send(WORLD, BASES[profile] + http.path, http.body, headers=http.headers | key)
 
 
-def mended(request: Request) -> Request:
+def mended(request: Request, model: str) -> Request:
     """The request without what the dialects are known to pass on although it is refused."""
+    if model in BLIND:
+        request = replace(request, messages=_without_images(request.messages))
+    if model in UNINSTRUCTED:
+        request = replace(request, messages=[each for each in request.messages if each.role != "system"] or [HI])
     stop = [each for each in request.stop if each.strip()][:STOPS_MAX]
     tools = [replace(tool, strict=tool.strict if tool.parameters else None) for tool in request.tools]
     wish = request.output_format if request.output_format and request.output_format.schema else None
     return replace(request, stop=stop, tools=tools, output_format=wish, messages=_with_own_ids(request.messages))
+
+
+def _without_images(messages: list[Message]) -> list[Message]:
+    kept: list[Message] = []
+    for message in messages:
+        parts: list[Part] = [part for part in message.parts if not isinstance(part, Image)]
+        parts = [replace(part, content="seen") if isinstance(part, ToolResult) else part for part in parts]
+        kept.append(Message(message.role, parts))
+    return kept
 
 
 def _with_own_ids(messages: list[Message]) -> list[Message]:
@@ -96,7 +113,7 @@ def _with_own_ids(messages: list[Message]) -> list[Message]:
 @given(data=st.data())
 def test_every_request_that_a_dialect_encodes_is_accepted(profile: str, data: st.DataObject) -> None:
     model = data.draw(st.sampled_from(MODELS[profile]))
-    request = mended(data.draw(requests(WORLD.signer, SPOKEN[profile].name, model)))
+    request = mended(data.draw(requests(WORLD.signer, SPOKEN[profile].name, model)), model)
     check_request(request)
     try:
         answer = sent(request, profile, model, stream=data.draw(st.booleans()))
@@ -105,7 +122,6 @@ def test_every_request_that_a_dialect_encodes_is_accepted(profile: str, data: st
     assert answer.status == 200, (answer.rule, answer.body)
 
 
-HI = Message.of("user", "hi")
 CALL = ToolCall("c1", "f")
 RESULTS = Message("tool", [ToolResult("c1", "1")])
 EITHER: dict[str, Any] = {"type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
@@ -133,13 +149,32 @@ FINDINGS: dict[str, tuple[str, str, str, Request]] = {
     "a tool's schema with anyOf at its top": (
         "anthropic", "claude-sonnet-4-6", "tool_schema_open", Request([HI], tools=[Tool("f", parameters=EITHER)]),
     ),
-    "five stop sequences": ("openai", "gpt-4o", "out_of_range", Request([HI], stop=list("abcde"))),
-    "JSON that nobody spoke of": ("openai", "gpt-5.4", "json_unspoken", Request([HI], output_format=OutputFormat())),
+    "five stop sequences": (CHAT, "gpt-4o", "out_of_range", Request([HI], stop=list("abcde"))),
+    "JSON that nobody spoke of": (CHAT, "gpt-5.4", "json_unspoken", Request([HI], output_format=OutputFormat())),
     "a strict tool without parameters": (
-        "openai", "gpt-5.4", "schema_not_strict", Request([HI], tools=[Tool("f", strict=True)]),
+        CHAT, "gpt-5.4", "schema_not_strict", Request([HI], tools=[Tool("f", strict=True)]),
     ),
     "a hundred and twenty-nine tools": (
+        CHAT, "gpt-5.4", "out_of_range", Request([HI], tools=[Tool(f"f{at}") for at in range(129)]),
+    ),
+    "JSON that nobody spoke of, in a response": (
+        "openai", "gpt-5.4", "json_unspoken", Request([HI], output_format=OutputFormat()),
+    ),
+    "a strict tool without parameters, in a response": (
+        "openai", "gpt-5.4", "schema_not_strict", Request([HI], tools=[Tool("f", strict=True)]),
+    ),
+    "a hundred and twenty-nine tools, in a response": (
         "openai", "gpt-5.4", "out_of_range", Request([HI], tools=[Tool(f"f{at}") for at in range(129)]),
+    ),
+    "JSON that nobody spoke of, at DeepSeek": (
+        "deepseek", "deepseek-flash", "json_unspoken", Request([HI], output_format=OutputFormat()),
+    ),
+    "an image for a model that does not see": (
+        "deepseek", "deepseek-v4-pro", "image_refused",
+        Request([Message("user", [Text("What is it?"), Image(url="https://example.com/a.png")])]),
+    ),
+    "a system message for a model that takes none": (
+        "openrouter", "google/gemma-3n-e4b-it", "system_refused", Request([Message.of("system", "Be brief."), HI]),
     ),
 }  # fmt: skip
 
