@@ -38,6 +38,7 @@ from tests.simulator.support import NOW, Answer, send, world
 
 CHAT = "openai-chat"
 HI = Message.of("user", "hi")
+SCHEMALESS = ("deepseek",)
 BLIND = ("deepseek-v4-pro",)
 UNINSTRUCTED = ("google/gemma-3n-e4b-it",)
 
@@ -68,7 +69,7 @@ def sent(request: Request, profile: str, model: str, *, stream: bool = False) ->
     return send(WORLD, BASES[profile] + http.path, http.body, headers=http.headers | key)
 
 
-def mended(request: Request, model: str) -> Request:
+def mended(request: Request, profile: str, model: str) -> Request:
     """The request without what the dialects are known to pass on although it is refused."""
     if model in BLIND:
         request = replace(request, messages=_without_images(request.messages))
@@ -77,6 +78,7 @@ def mended(request: Request, model: str) -> Request:
     stop = [each for each in request.stop if each.strip()][:STOPS_MAX]
     tools = [replace(tool, strict=tool.strict if tool.parameters else None) for tool in request.tools]
     wish = request.output_format if request.output_format and request.output_format.schema else None
+    wish = None if profile in SCHEMALESS else wish
     return replace(request, stop=stop, tools=tools, output_format=wish, messages=_with_own_ids(request.messages))
 
 
@@ -113,7 +115,7 @@ def _with_own_ids(messages: list[Message]) -> list[Message]:
 @given(data=st.data())
 def test_every_request_that_a_dialect_encodes_is_accepted(profile: str, data: st.DataObject) -> None:
     model = data.draw(st.sampled_from(MODELS[profile]))
-    request = mended(data.draw(requests(WORLD.signer, SPOKEN[profile].name, model)), model)
+    request = mended(data.draw(requests(WORLD.signer, SPOKEN[profile].name, model)), profile, model)
     check_request(request)
     try:
         answer = sent(request, profile, model, stream=data.draw(st.booleans()))
@@ -168,6 +170,10 @@ FINDINGS: dict[str, tuple[str, str, str, Request]] = {
     ),
     "JSON that nobody spoke of, at DeepSeek": (
         "deepseek", "deepseek-flash", "json_unspoken", Request([HI], output_format=OutputFormat()),
+    ),
+    "a schema that DeepSeek is told nothing of": (
+        "deepseek", "deepseek-flash", "json_unspoken",
+        Request([HI], output_format=OutputFormat({"type": "object", "properties": {}})),
     ),
     "an image for a model that does not see": (
         "deepseek", "deepseek-v4-pro", "image_refused",
