@@ -52,6 +52,18 @@ class Operator:
     answer: Operation
 
 
+def _gemini(version: str, header: str = "") -> tuple[Route, ...]:
+    """Gemini's endpoints under one version of its API; its lists share the path with others'."""
+    models = f"{version}/models"
+    return (
+        Route("POST", f"{models}/{{model}}:generateContent", GEMINI, generate),
+        Route("POST", f"{models}/{{model}}:streamGenerateContent", GEMINI, generate),
+        Route("POST", f"{models}/{{model}}:countTokens", GEMINI, gemini.count_tokens),
+        Route("GET", models, GEMINI, gemini.list_models, header),
+        Route("GET", f"{models}/{{model}}", GEMINI, gemini.show_model, header),
+    )
+
+
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/messages", ANTHROPIC, generate),
     Route("POST", "/v1/messages/count_tokens", ANTHROPIC, anthropic.count_tokens),
@@ -62,11 +74,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/ps", OLLAMA, ollama.running),
     Route("POST", "/api/show", OLLAMA, ollama.show),
     Route("GET", "/api/version", OLLAMA, ollama.version),
-    Route("POST", "/v1beta/models/{model}:generateContent", GEMINI, generate),
-    Route("POST", "/v1beta/models/{model}:streamGenerateContent", GEMINI, generate),
-    Route("POST", "/v1beta/models/{model}:countTokens", GEMINI, gemini.count_tokens),
-    Route("GET", "/v1beta/models", GEMINI, gemini.list_models),
-    Route("GET", "/v1beta/models/{model}", GEMINI, gemini.show_model),
+    *_gemini("/v1beta"),
+    *_gemini("/v1", "x-goog-api-key"),
     Route("POST", "/v1/responses", OPENAI_RESPONSES_ROW, generate),
     Route("POST", "/v1/chat/completions", OPENAI, generate),
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),

@@ -49,7 +49,8 @@ def show_model(call: Call) -> Response:
     call.strike_early(call.header_directive())
     sold = call.find_model(call.values["model"])
     if not isinstance(sold, Sold):
-        words = f"Model is not found: models/{call.values['model'][:256]} for api version v1beta"
+        version = call.asked.path.split("/")[1]
+        words = f"Model is not found: models/{call.values['model'][:256]} for api version {version}"
         raise Refused(Refusal(404, "NOT_FOUND", words), "model_not_found")
     return call.answered(body_bytes(_model(sold)))
 

@@ -20,12 +20,12 @@ _BESIDE_CACHE = ("systemInstruction", "tools", "toolConfig")
 def _model_missing(question: Question) -> Refusal | None:
     if isinstance(question.model, Sold):
         return None
-    method = question.path.rpartition(":")[2]
+    method, version = question.path.rpartition(":")[2], question.path.split("/")[1]
     method = "generateContent" if method == "streamGenerateContent" else method
     return Refusal(
         404,
         "NOT_FOUND",
-        f"models/{question.name} is not found for API version v1beta, or is not supported for {method}. Call "
+        f"models/{question.name} is not found for API version {version}, or is not supported for {method}. Call "
         "ListModels to see the list of available models and their supported methods.",
     )
 
