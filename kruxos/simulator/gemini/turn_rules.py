@@ -70,10 +70,15 @@ def _bad_data(question: Question) -> Refusal | None:
 
 def _is_base64(text: str) -> bool:
     try:
-        base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+        base64.b64decode(_plain_base64(text), validate=True)
     except (binascii.Error, ValueError):
         return False
     return True
+
+
+def _plain_base64(text: str) -> str:
+    """Both alphabets are read; Google's own client writes that for addresses (google.protobuf JSON mapping)."""
+    return text.replace("-", "+").replace("_", "/")
 
 
 def _call_misplaced(question: Question) -> Refusal | None:
@@ -159,7 +164,7 @@ def _corrupted(question: Question) -> Refusal | None:
     for content in contents(question):
         for part in content["parts"]:
             word = part.get("thoughtSignature")
-            if word and word not in _FILLERS and not question.signer.verifies(SIGNED, word):
+            if word and word not in _FILLERS and not question.signer.verifies(SIGNED, _plain_base64(word)):
                 return invalid("Corrupted thought signature.")
     return None
 
