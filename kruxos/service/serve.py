@@ -32,16 +32,20 @@ from kruxos.service.fleet import Fleet
 from kruxos.service.gateway import Gateway
 from kruxos.service.journal import LOG, close_log, open_log, tell_change
 from kruxos.service.launching import Launching
+from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
 from kruxos.service.timers import Timers
 from kruxos.service.watch import watch
-from kruxos.transport import Peer, Transport
+from kruxos.transport import AddressUnusableError, Peer, Transport
 from kruxos.transport.nng import NngTransport
+from kruxos.transport.sockets import check_address, check_session_address
 from kruxos.vault.vault import Vault
 
 WORKER_MODULE = "kruxos_workers.main"
 GRACE_S = 10.0
 """How long calls under way may take once the gateway was asked to stop."""
+RENEWAL_GRACE_S = 5.0
+"""How long a login that is just being renewed may take to be stored: a new token that is lost ends the login."""
 FAREWELL_S = 2.0
 REAP_EVERY_S = 1.0
 
@@ -58,6 +62,7 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
     data.create()
     with ExitStack() as closing:
         closing.enter_context(DirectoryLock(data, "kruxos serve"))
+        _check_sockets(data)
         open_log(data.logs / "gateway.log", echo=options.echo)
         closing.callback(close_log)
         _protect_process()
@@ -68,6 +73,16 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         trio.run(_run, data, vault, ledger, config, problem)
     return 0
+
+
+def _check_sockets(data: DataDirectory) -> None:
+    """A gateway that agents could not reach, or only to be turned away, does not start."""
+    try:
+        check_address(str(agent_socket(data.root)))
+        check_address(str(control_socket(data.root)))
+        check_session_address(str(data.run_agents))
+    except AddressUnusableError as error:
+        raise SetupError(str(error)) from None
 
 
 def _protect_process() -> None:
@@ -109,7 +124,7 @@ async def _run(data: DataDirectory, vault: Vault, ledger: Ledger, config: Models
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             gateway = Gateway(data, vault, ledger, config, launching, nursery, config_problem=problem)
-            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change)
+            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change, gateway)
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
@@ -176,6 +191,8 @@ async def _drain(gateway: Gateway) -> None:
     gateway.door.draining = True
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
+    with trio.move_on_after(RENEWAL_GRACE_S):
+        await close_all([provider.renewing for provider in gateway.fleet.providers.values()])
     with trio.move_on_after(FAREWELL_S):
         await gateway.door.drain("the gateway is stopping").wait()
 

@@ -169,6 +169,6 @@ class Provider:
     tidy: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
     plain: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    catalogue: str = ""
     sells_dated: bool = False
     tells_limits_always: bool = False
-    catalogue: str = ""

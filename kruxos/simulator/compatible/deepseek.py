@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
+from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.dialects.text import body_bytes
 from kruxos.simulator.dressing import Outgoing, Wire
 from kruxos.simulator.limits import take_nothing
 from kruxos.simulator.marks import no_mark
-from kruxos.simulator.openai_chat.provider import OPENAI
+from kruxos.simulator.openai_chat.errors import no_route
+from kruxos.simulator.openai_chat.provider import key
 from kruxos.simulator.planning import SHOWN
-from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
+from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
 from kruxos.simulator.shapes import OBJECT, TEXT, Complaint, Record, Shape
 from kruxos.simulator.steps import Headers
 
@@ -175,8 +176,7 @@ def _opening(outgoing: Outgoing) -> bytes:
     return b": keep-alive\n\n" * 2 if outgoing.is_stream else b"\n\n"
 
 
-DEEPSEEK = replace(
-    OPENAI,
+DEEPSEEK = Provider(
     name="deepseek",
     body_bytes_max=common.BODY_BYTES_MAX,
     door=common.door("recorded answers", _wrong_key, _wrong_key, FAILURES["413"]),
@@ -185,6 +185,11 @@ DEEPSEEK = replace(
         f"This model's maximum context length is {limit} tokens. However, you requested {count} tokens."
     )),
     failures=FAILURES,
+    no_route=no_route,
+    call_id=lambda name: f"call_{name[:24]}",
+    answer_id=lambda request_id: f"chatcmpl-{request_id.removeprefix('req_')[:29]}",
+    key=key,
+    dialect=OPENAI_CHAT,
     error=error,
     headers=lambda request_id, _meters, _now: (("x-ds-trace-id", request_id),),
     request_id=lambda name: name[:32],
@@ -198,5 +203,5 @@ DEEPSEEK = replace(
     opening=_opening,
     plain=lambda body: {name: value for name, value in body.items() if name != "reasoning_effort"},
     encoding=common.ALWAYS_USAGE,
-    sells_dated=False,
+    tells_limits_always=True,
 )  # fmt: skip

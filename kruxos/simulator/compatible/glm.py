@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.dialects.text import body_bytes
 from kruxos.simulator.dressing import Outgoing, Wire
 from kruxos.simulator.limits import take_together
 from kruxos.simulator.marks import no_mark
-from kruxos.simulator.openai_chat.provider import OPENAI
+from kruxos.simulator.openai_chat.errors import no_route
+from kruxos.simulator.openai_chat.provider import key
 from kruxos.simulator.planning import SHOWN
-from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
+from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
 from kruxos.simulator.shapes import FLAG, OBJECT, TEXT, Complaint, Number, Record
 from kruxos.simulator.steps import Headers
 
@@ -125,14 +126,18 @@ def _dress(values: list[Wire], outgoing: Outgoing) -> list[Wire]:
     return values
 
 
-GLM = replace(
-    OPENAI,
+GLM = Provider(
     name="glm",
     body_bytes_max=common.BODY_BYTES_MAX,
     door=common.door(_DOCS, _missing_key, _wrong_key, FAILURES["413"]),
     rules=RULES,
     window=common.window(_DOCS, lambda _count, _limit: refuse("1261", "Prompt exceeds max length")),
     failures=FAILURES,
+    no_route=no_route,
+    call_id=lambda name: f"call_{name[:24]}",
+    answer_id=lambda request_id: f"chatcmpl-{request_id.removeprefix('req_')[:29]}",
+    key=key,
+    dialect=OPENAI_CHAT,
     error=error,
     headers=lambda request_id, _meters, _now: (("x-log-id", request_id),),
     request_id=lambda name: f"20261122{name[:24]}",
@@ -144,5 +149,5 @@ GLM = replace(
     mark=lambda _question: no_mark,
     dress=_dress,
     encoding=common.ALWAYS_USAGE,
-    sells_dated=False,
+    tells_limits_always=True,
 )

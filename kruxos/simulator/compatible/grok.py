@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.dialects.text import body_bytes
 from kruxos.simulator.dressing import Outgoing, Wire
 from kruxos.simulator.limits import take_together
 from kruxos.simulator.marks import no_mark
-from kruxos.simulator.openai_chat.provider import OPENAI
+from kruxos.simulator.openai_chat.errors import no_route
+from kruxos.simulator.openai_chat.provider import key
 from kruxos.simulator.planning import SHOWN
-from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
+from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
 from kruxos.simulator.shapes import OBJECT, TEXT, Complaint, Items, Number, Record
 from kruxos.simulator.steps import Headers
 
@@ -129,8 +129,7 @@ def _dress(values: list[Wire], outgoing: Outgoing) -> list[Wire]:
     return values
 
 
-GROK = replace(
-    OPENAI,
+GROK = Provider(
     name="grok",
     body_bytes_max=common.BODY_BYTES_MAX,
     door=common.door("recorded answers", _wrong_key, _wrong_key, FAILURES["413"]),
@@ -139,6 +138,12 @@ GROK = replace(
         f"This model's maximum prompt length is {limit} but the request contains {count} tokens."
     )),
     failures=FAILURES,
+    no_route=no_route,
+    call_id=lambda name: f"call_{name[:24]}",
+    answer_id=lambda request_id: f"chatcmpl-{request_id.removeprefix('req_')[:29]}",
+    request_id=lambda name: f"req_{name[:32]}",
+    key=key,
+    dialect=OPENAI_CHAT,
     error=error,
     headers=common.no_headers,
     take=take_together,
@@ -149,5 +154,5 @@ GROK = replace(
     mark=lambda _question: no_mark,
     dress=_dress,
     encoding=common.ALWAYS_USAGE,
-    sells_dated=False,
+    tells_limits_always=True,
 )  # fmt: skip

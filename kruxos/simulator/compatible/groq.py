@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.dialects.text import body_bytes
 from kruxos.simulator.dressing import Outgoing, Wire
 from kruxos.simulator.limits import Exceeded, take_together
 from kruxos.simulator.marks import no_mark
+from kruxos.simulator.openai_chat.errors import no_route
 from kruxos.simulator.openai_chat.headers import go_duration, headers
-from kruxos.simulator.openai_chat.provider import OPENAI
+from kruxos.simulator.openai_chat.provider import key
 from kruxos.simulator.planning import SHOWN
-from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
+from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
 from kruxos.simulator.shapes import ANYTHING, FLAG, OBJECT, TEXT, Complaint, Number, Record
 from kruxos.simulator.steps import Headers
 
@@ -205,8 +207,7 @@ def _fail(_outgoing: Outgoing) -> bytes:
     return b"event: error\ndata: %s\n\n" % body_bytes({"error": words_})
 
 
-GROQ = replace(
-    OPENAI,
+GROQ = Provider(
     name="groq",
     body_bytes_max=common.BODY_BYTES_MAX,
     door=common.door("recorded answers", _wrong_key, _wrong_key, FAILURES["413"]),
@@ -215,6 +216,11 @@ GROQ = replace(
         "Please reduce the length of the messages or completion.", code="context_length_exceeded"
     )),
     failures=FAILURES,
+    no_route=no_route,
+    call_id=lambda name: f"call_{name[:24]}",
+    answer_id=lambda request_id: f"chatcmpl-{request_id.removeprefix('req_')[:29]}",
+    key=key,
+    dialect=OPENAI_CHAT,
     error=error,
     headers=lambda request_id, meters, now: tuple(
         each for each in headers(request_id, meters, now) if not each[0].startswith("openai-")
@@ -230,5 +236,5 @@ GROQ = replace(
     fail=_fail,
     plain=lambda body: {name: value for name, value in body.items() if name != "reasoning_effort"},
     encoding=common.ALWAYS_USAGE,
-    sells_dated=False,
+    tells_limits_always=True,
 )  # fmt: skip

@@ -9,13 +9,15 @@ import re
 from dataclasses import replace
 from typing import Any, cast
 
+from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.dialects.text import body_bytes
 from kruxos.simulator.dressing import Outgoing, Wire
 from kruxos.simulator.limits import Meters, take_together
 from kruxos.simulator.marks import no_mark
-from kruxos.simulator.openai_chat.provider import OPENAI
+from kruxos.simulator.openai_chat.errors import no_route
+from kruxos.simulator.openai_chat.provider import key
 from kruxos.simulator.planning import SHOWN
-from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
+from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
 from kruxos.simulator.shapes import ANYTHING, FLAG, WHOLE, Complaint, Number, Record, Shape
 from kruxos.simulator.steps import Headers
 
@@ -227,8 +229,7 @@ def _plain_part(part: Wire) -> Wire:
     return part if known else {"type": "text", "text": f"({part['type']})"}
 
 
-MISTRAL = replace(
-    OPENAI,
+MISTRAL = Provider(
     name="mistral",
     body_bytes_max=common.BODY_BYTES_MAX,
     door=common.door("recorded answers", _missing_key, _wrong_key, _LARGE),
@@ -238,6 +239,10 @@ MISTRAL = replace(
         "invalid_request_invalid_args", "3051",
     )),
     failures=FAILURES,
+    no_route=no_route,
+    request_id=lambda name: f"req_{name[:32]}",
+    key=key,
+    dialect=OPENAI_CHAT,
     error=error,
     headers=_headers,
     answer_id=lambda request_id: request_id.removeprefix("req_"),
@@ -251,5 +256,5 @@ MISTRAL = replace(
     dress=_dress,
     plain=_plain,
     encoding=common.ALWAYS_USAGE,
-    sells_dated=False,
+    tells_limits_always=True,
 )  # fmt: skip

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
+from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.dialects.text import body_bytes, json_bytes
 from kruxos.simulator.dressing import Outgoing, Wire
 from kruxos.simulator.limits import take_together
 from kruxos.simulator.marks import Thought
-from kruxos.simulator.openai_chat.provider import OPENAI
+from kruxos.simulator.openai_chat.errors import no_route
+from kruxos.simulator.openai_chat.provider import key
 from kruxos.simulator.planning import SHOWN
-from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
+from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
 from kruxos.simulator.shapes import ANYTHING, FLAG, OBJECT, TEXT, Complaint, Items, Number, Record
 from kruxos.simulator.signing import Signer
 from kruxos.simulator.steps import Headers
@@ -212,8 +214,7 @@ def _fail(outgoing: Outgoing) -> bytes:
     return b"data: %s\n\ndata: [DONE]\n\n" % body_bytes(value | {"choices": [choice]})
 
 
-OPENROUTER = replace(
-    OPENAI,
+OPENROUTER = Provider(
     name="openrouter",
     body_bytes_max=common.BODY_BYTES_MAX,
     door=common.door("recorded answers", _missing_key, _wrong_key, FAILURES["413"]),
@@ -222,6 +223,12 @@ OPENROUTER = replace(
         f"This endpoint's maximum context length is {limit} tokens. However, you requested about {count} tokens."
     )),
     failures=FAILURES,
+    no_route=no_route,
+    call_id=lambda name: f"call_{name[:24]}",
+    answer_id=lambda request_id: f"chatcmpl-{request_id.removeprefix('req_')[:29]}",
+    request_id=lambda name: f"req_{name[:32]}",
+    key=key,
+    dialect=OPENAI_CHAT,
     error=error,
     headers=lambda request_id, _meters, _now: (("x-generation-id", f"gen-{request_id.removeprefix('req_')}"),),
     take=take_together,
@@ -234,5 +241,5 @@ OPENROUTER = replace(
     opening=_opening,
     fail=_fail,
     encoding=common.ALWAYS_USAGE,
-    sells_dated=False,
+    tells_limits_always=True,
 )  # fmt: skip

@@ -41,12 +41,16 @@ def mark(question: Question) -> Mark:
     return reasoning_item
 
 
+def _answer_id(request_id: str) -> str:
+    return request_id.removeprefix("req_")[:32]
+
+
 OPENAI_RESPONSES_ROW = replace(
     OPENAI,
     dialect=OPENAI_RESPONSES,
     rules=RULES,
     window=WINDOW_RULES,
-    answer_id=lambda request_id: request_id.removeprefix("req_")[:32],
+    answer_id=_answer_id,
     thinking=thinking,
     mark=mark,
 )
