@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -140,9 +140,9 @@ def gemini_path(model: str = GEMINI, method: str = "generateContent") -> str:
 
 def contents(*given: Any, **fields: Any) -> dict[str, Any]:
     """A generateContent request; texts are what user and model say in turn."""
-    said = [
+    said: list[Any] = [
         {"role": ("user", "model")[at % 2], "parts": [{"text": each}]} if isinstance(each, str) else each
-        for at, each in enumerate(given or ("hi",))
+        for at, each in enumerate([*given] if given else cast("list[Any]", ["hi"]))
     ]
     return {"contents": said, **fields}
 

@@ -43,8 +43,9 @@ BLIND = ("deepseek-v4-pro",)
 UNINSTRUCTED = ("google/gemma-3n-e4b-it",)
 
 WORLD = world()
-SPOKEN = {name: profile for name, profile in PROFILES.items() if name in BASE_PATHS}
-SPOKEN |= {CHAT: replace(PROFILES["openai"], dialect="openai-chat"), "openai": PROFILES["openai"]}
+SPOKEN = {name: profile for name, profile in PROFILES.items() if name in BASE_PATHS} | {
+    CHAT: replace(PROFILES["openai"], dialect="openai-chat")
+}
 """By name: a profile, in its own protocol; OpenAI's older one is a name of its own."""
 BASES = BASE_PATHS | {CHAT: BASE_PATHS["openai"]}
 STOPS_MAX = 4

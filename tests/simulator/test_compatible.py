@@ -348,7 +348,7 @@ def test_openrouter_sends_white_space_before_a_body() -> None:
 def test_openrouter_takes_details_back_as_they_were() -> None:
     message = ask("openrouter", openrouter(reasoning={"effort": "low"})).json["choices"][0]["message"]
     assert message["reasoning_details"][0]["signature"]
-    said = {"role": "assistant", "content": message["content"], "reasoning_details": message["reasoning_details"]}
+    said: Any = {"role": "assistant", "content": message["content"], "reasoning_details": message["reasoning_details"]}
     assert ask("openrouter", openrouter(USER, said, USER)).status == 200
     said["reasoning_details"][0]["text"] += "!"
     refused = ask("openrouter", openrouter(USER, said, USER))

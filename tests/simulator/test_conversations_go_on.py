@@ -77,3 +77,46 @@ def test_thinking_is_read_where_it_is_shown(name: str) -> None:
     request = Request([Message("user", [Text("hi")])], thinking_effort="high", max_output_tokens=4000)
     answer, encoded = sent(world(), name, request, stream=True)
     assert any(isinstance(part, Thinking) and part.text for part in read(answer, name, encoded, stream=True))
+
+
+def failed(name: str, marker: str, *, stream: bool) -> str | None:
+    """The code of ours that a fault means to the gateway."""
+    request = Request([Message("user", [Text(f"hi [[simulate {marker} tokens=20]]")])])
+    answer, encoded = sent(world(), name, request, stream=stream)
+    aimed = target(name, stream=stream)
+    dialect = DIALECTS[aimed.profile.dialect]
+    if answer.status != 200:
+        return dialect.decode_error(answer.status, answer.headers, answer.body, aimed, encoded).code
+    decoder = dialect.decoder(aimed, encoded, answer.headers["content-type"])
+    for piece in answer.pieces:
+        decoder.feed(piece.body)
+    decoder.finish()
+    return decoder.error.code if decoder.error else None
+
+
+MEANINGS: dict[str, str | None] = {
+    "429": "rate_limited", "500": "provider_error", "503": "provider_overloaded", "cut after=5": "interrupted",
+    "load": None, "drip interval=0": None, "html status=502": "provider_error",
+}  # fmt: skip
+QUOTA = {
+    "deepseek": "insufficient_funds", "glm": "insufficient_funds", "anthropic": "insufficient_funds",
+    "openai": "insufficient_funds", "gemini": "quota_exhausted", "openrouter": "quota_exhausted",
+    "groq": "quota_exhausted",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("marker", MEANINGS)
+@pytest.mark.parametrize("name", MODELS)
+def test_a_fault_is_taken_for_what_it_is(name: str, marker: str) -> None:
+    assert failed(name, marker, stream=True) == MEANINGS[marker]
+
+
+@pytest.mark.parametrize("name", QUOTA)
+def test_an_empty_account_is_taken_for_one(name: str) -> None:
+    assert failed(name, "quota", stream=True) == QUOTA[name]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_an_error_within_a_200_is_an_error(name: str, *, stream: bool) -> None:
+    assert failed(name, "overloaded after=5", stream=stream) is not None

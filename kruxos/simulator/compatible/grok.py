@@ -11,7 +11,7 @@ from kruxos.simulator.openai_chat.errors import no_route
 from kruxos.simulator.openai_chat.provider import key
 from kruxos.simulator.planning import SHOWN
 from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
-from kruxos.simulator.shapes import OBJECT, TEXT, Complaint, Items, Number, Record
+from kruxos.simulator.shapes import OBJECT, TEXT, Complaint, Items, Number, Record, inner
 from kruxos.simulator.steps import Headers
 
 from . import common
@@ -118,7 +118,7 @@ def _dress(values: list[Wire], outgoing: Outgoing) -> list[Wire]:
         common.choice_of(value).pop("logprobs", None)
         counts = value.get("usage")
         if counts:
-            reasoning = (counts.get("completion_tokens_details") or {}).get("reasoning_tokens", 0)
+            reasoning = inner(counts, "completion_tokens_details").get("reasoning_tokens", 0)
             counts["completion_tokens"] -= reasoning
             counts["cost_in_usd_ticks"] = counts["total_tokens"] * _TICKS_PER_TOKEN
         elif "usage" in value:

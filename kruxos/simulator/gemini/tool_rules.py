@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from kruxos.dialects.schemas import GOOGLE
 from kruxos.simulator.provider import Question, Refusal, Rule
+from kruxos.simulator.shapes import inner
 
 from .errors import invalid, refuse
 from .shapes import NAME
@@ -31,7 +32,7 @@ Schema = dict[str, Any]
 def _declarations(question: Question) -> Iterator[tuple[str, dict[str, Any]]]:
     for at, tool in enumerate(question.body.get("tools") or ()):
         for place, declaration in enumerate(tool.get("functionDeclarations") or ()):
-            yield f"tools[{at}].function_declarations[{place}]", declaration
+            yield f"tools[{at}].function_declarations[{place}]", cast("dict[str, Any]", declaration)
 
 
 def _name_bad(question: Question) -> Refusal | None:
@@ -98,31 +99,31 @@ def _unknown(schema: Any, path: str, known: frozenset[str]) -> tuple[str, str] |
     stranger = next((name for name in fields if name not in known), None)
     if stranger is not None:
         return path, stranger
-    return next((found for where, inner in _inner(fields, path) if (found := _unknown(inner, where, known))), None)
+    return next((found for where, each in _within(fields, path) if (found := _unknown(each, where, known))), None)
 
 
-def _inner(fields: Schema, path: str) -> Iterator[tuple[str, Any]]:
+def _within(fields: Schema, path: str) -> Iterator[tuple[str, Any]]:
     """The schemas within a schema."""
     for name in _BY_NAME:
         value = fields.get(name)
         if isinstance(value, dict):
-            yield from ((f"{path}.{name}[{key}]", inner) for key, inner in cast("Schema", value).items())
+            yield from ((f"{path}.{name}[{key}]", each) for key, each in cast("Schema", value).items())
     for name in _LISTS:
         value = fields.get(name)
         if isinstance(value, list):
-            yield from ((f"{path}.{name}[{at}]", inner) for at, inner in enumerate(cast("list[Any]", value)))
+            yield from ((f"{path}.{name}[{at}]", each) for at, each in enumerate(cast("list[Any]", value)))
     yield from ((f"{path}.{name}", fields[name]) for name in _SINGLE if name in fields)
 
 
 def _names_without_any(question: Question) -> Refusal | None:
-    config: dict[str, Any] = (question.body.get("toolConfig") or {}).get("functionCallingConfig") or {}
+    config = inner(inner(question.body, "toolConfig"), "functionCallingConfig")
     if not config.get("allowedFunctionNames") or config.get("mode") in ("ANY", "VALIDATED"):
         return None
     return invalid("allowed_function_names can be set only when the function calling mode is ANY or VALIDATED.")
 
 
 def _names_undeclared(question: Question) -> Refusal | None:
-    config: dict[str, Any] = (question.body.get("toolConfig") or {}).get("functionCallingConfig") or {}
+    config = inner(inner(question.body, "toolConfig"), "functionCallingConfig")
     declared = {declaration["name"] for _, declaration in _declarations(question)}
     missing = next((name for name in config.get("allowedFunctionNames") or () if name not in declared), None)
     return None if missing is None else invalid(f"allowed_function_names holds no declared function: {missing!r}.")

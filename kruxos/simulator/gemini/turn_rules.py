@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, cast
 
 from kruxos.simulator.provider import Question, Refusal, Rule
+from kruxos.simulator.shapes import inner
 
 from .errors import invalid, refuse
 
@@ -61,7 +62,7 @@ def _empty_part(question: Question) -> Refusal | None:
 def _bad_data(question: Question) -> Refusal | None:
     for at, content in enumerate(contents(question)):
         for place, part in enumerate(content["parts"]):
-            data = (part.get("inlineData") or {}).get("data")
+            data = inner(part, "inlineData").get("data")
             if data is not None and not _is_base64(data):
                 where = f"contents[{at}].parts[{place}].inline_data.data"
                 return invalid(f"Invalid value at '{where}' (TYPE_BYTES), Base64 decoding failed")
@@ -116,7 +117,7 @@ def _reference(question: Question) -> Refusal | None:
     """A reference within an answer is looked up, and nothing is there."""
     for at, content in enumerate(contents(question)):
         for place, part in enumerate(content["parts"]):
-            response = (part.get("functionResponse") or {}).get("response")
+            response = inner(part, "functionResponse").get("response")
             if response is not None and _has_reference(response):
                 where = f"contents[{at}].parts[{place}].function_response.response"
                 return refuse(where, "a $ref in it names no part of the response")
@@ -125,8 +126,9 @@ def _reference(question: Question) -> Refusal | None:
 
 def _has_reference(value: Any) -> bool:
     if isinstance(value, dict):
-        return "$ref" in value or any(map(_has_reference, value.values()))
-    return isinstance(value, list) and any(map(_has_reference, value))
+        fields = cast("Wire", value)
+        return "$ref" in fields or any(map(_has_reference, fields.values()))
+    return isinstance(value, list) and any(map(_has_reference, cast("list[Any]", value)))
 
 
 def _unsigned(question: Question) -> Refusal | None:

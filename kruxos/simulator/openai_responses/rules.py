@@ -8,6 +8,7 @@ from kruxos.simulator.openai_chat.errors import INVALID, invalid, say, unsupport
 from kruxos.simulator.openai_chat.rules import model_missing
 from kruxos.simulator.openai_chat.strict import not_strict
 from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
+from kruxos.simulator.shapes import inner
 
 from .item_rules import ITEM_RULES, items
 from .shapes import ENCRYPTED, METADATA_MAX, RESPONSES
@@ -117,7 +118,7 @@ def _chosen_tool_missing(question: Question) -> Refusal | None:
 
 
 def _json_unspoken(question: Question) -> Refusal | None:
-    wanted: dict[str, Any] = (question.body.get("text") or {}).get("format") or {}
+    wanted = inner(inner(question.body, "text"), "format")
     if wanted.get("type") != "json_object" or any("json" in text.lower() for text in _texts(question)):
         return None
     words = "must contain the word 'json' in some form to use 'text.format' of type 'json_object'."
@@ -133,7 +134,7 @@ def _texts(question: Question) -> list[str]:
 
 
 def _schema_not_strict(question: Question) -> Refusal | None:
-    wanted: dict[str, Any] = (question.body.get("text") or {}).get("format") or {}
+    wanted = inner(inner(question.body, "text"), "format")
     if wanted.get("strict") and (fault := not_strict(wanted.get("schema") or {})):
         message = f"Invalid schema for response_format '{wanted['name']}': {fault}"
         return invalid(message, "invalid_json_schema", "text.format.schema")
