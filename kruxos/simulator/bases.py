@@ -14,3 +14,5 @@ BASE_PATHS: dict[str, str] = {
     "groq": "/groq/openai/v1",
     "openrouter": "/openrouter/api/v1",
 }
+CODEX_BASE_PATH = "/backend-api/codex"
+"""The same for the backend that wants a login."""

@@ -193,6 +193,10 @@ class TestBackend:
             ({"input": "hi"}, "input_no_list"),
             ({"max_output_tokens": 5}, "field_refused"),
             ({"model": "gpt-1"}, "model_unknown"),
+            ({"input": [{"role": "system", "content": "a"}]}, "system_role"),
+            ({"input": [{"type": "function_call_output", "call_id": "c1"}]}, "field_required"),
+            ({"input": [{"type": "function_call_output", "call_id": "c1", "output": "1"}]}, "call_unpaired"),
+            ({"input": [{"role": "user", "content": "a"}], "foo": 1}, "field_unknown"),
         ],
     )
     def test_what_the_backend_refuses(self, change: dict[str, Any], rule: str) -> None:

@@ -31,8 +31,8 @@ Schema = dict[str, Any]
 
 def _declarations(question: Question) -> Iterator[tuple[str, dict[str, Any]]]:
     for at, tool in enumerate(question.body.get("tools") or ()):
-        for place, declaration in enumerate(tool.get("functionDeclarations") or ()):
-            yield f"tools[{at}].function_declarations[{place}]", cast("dict[str, Any]", declaration)
+        for place, declaration in enumerate(cast("list[dict[str, Any]]", tool.get("functionDeclarations") or [])):
+            yield f"tools[{at}].function_declarations[{place}]", declaration
 
 
 def _name_bad(question: Question) -> Refusal | None:
