@@ -13,10 +13,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from kruxos import catalog
 from kruxos.checks import check_request
 from kruxos.dialects.base import Target
-from kruxos.dialects.profiles import PROFILES
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
@@ -32,40 +30,16 @@ from kruxos.messages import (
     ToolCall,
     ToolResult,
 )
-from kruxos.simulator.bases import BASE_PATHS
 from tests.simulator.conversations import requests
-from tests.simulator.support import NOW, Answer, send, world
+from tests.simulator.support import NOW, world
+from tests.simulator.targets import CHAT, SPOKEN, sent, sold
 
-CHAT = "openai-chat"
 HI = Message.of("user", "hi")
 BLIND = ("deepseek-v4-pro",)
 UNINSTRUCTED = ("google/gemma-3n-e4b-it",)
 
 WORLD = world()
-SPOKEN = {name: profile for name, profile in PROFILES.items() if name in BASE_PATHS} | {
-    CHAT: replace(PROFILES["openai"], dialect="openai-chat")
-}
-"""By name: a profile, in its own protocol; OpenAI's older one is a name of its own."""
-BASES = BASE_PATHS | {CHAT: BASE_PATHS["openai"]}
-
-
-def sold(name: str) -> list[str]:
-    """The models of a provider that the catalogue knows; OpenRouter's are others' models."""
-    profile = SPOKEN[name].name
-    every = [sold.id for sold in WORLD.shop.on_sale(profile, NOW)]
-    return [each for each in every if profile == "openrouter" or catalog.lookup(profile, each)]
-
-
-MODELS = {name: sold(name) for name in SPOKEN}
-
-
-def sent(request: Request, profile: str, model: str, *, stream: bool = False) -> Answer:
-    """The request in the profile's dialect, sent to the simulator. Raises what the dialect raises."""
-    row = SPOKEN[profile]
-    target = Target("p", model, row, row.name, stream, now=NOW)
-    http = DIALECTS[row.dialect].encode_request(request, target).http
-    key = {row.auth: "some-key"} if row.auth != "bearer" else {"authorization": "Bearer some-key"}
-    return send(WORLD, BASES[profile] + http.path, http.body, headers=http.headers | key)
+MODELS = sold(WORLD)
 
 
 def mended(request: Request, model: str) -> Request:
@@ -94,7 +68,7 @@ def test_every_request_that_a_dialect_encodes_is_accepted(profile: str, data: st
     request = mended(data.draw(requests(WORLD.signer, SPOKEN[profile].name, model)), model)
     check_request(request)
     try:
-        answer = sent(request, profile, model, stream=data.draw(st.booleans()))
+        answer = sent(WORLD, request, profile, model, stream=data.draw(st.booleans()))
     except (BadRequestError, UnsupportedError):
         assume(False)
     assert answer.status == 200, (answer.rule, answer.body)
@@ -166,7 +140,7 @@ def test_what_would_be_refused_is_made_legal_and_told_or_is_an_error_before_it_i
             encode(request, target)
         return
     assert encode(request, target).notices or name in UNTOLD
-    answer = sent(request, profile, model)
+    answer = sent(WORLD, request, profile, model)
     assert answer.status == 200, (answer.rule, answer.body)
 
 
@@ -195,7 +169,7 @@ def test_what_is_kept_out_is_not_refused_by_the_rule_that_is_named(name: str) ->
     profile, model, rule, request = FINDINGS[name]
     check_request(request)
     try:
-        answer = sent(request, profile, model)
+        answer = sent(WORLD, request, profile, model)
     except (BadRequestError, UnsupportedError):
         return
     assert answer.rule != rule

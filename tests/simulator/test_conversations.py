@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from kruxos import catalog
-from kruxos.dialects.base import Target
-from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import UnsupportedError
-from kruxos.messages import Message, Request, ToolResult
+from kruxos.messages import Message, ToolResult
 from tests.dialects.conversations import STATES, WEATHER, conversations, thinking_turn
 from tests.dialects.support import ask, tool, user
-from tests.simulator.support import NOW, SPOKEN, Answer, send, world
+from tests.simulator.support import world
+from tests.simulator.targets import CHAT, SPOKEN, sent, sold
 
 WORLD = world()
-PREFIX = {"anthropic": "", "openai": "/v1"}
-MODELS = [
-    (profile, sold.id) for profile in SPOKEN for sold in WORLD.shop.on_sale(profile, NOW)
-    if catalog.lookup(profile, sold.id)
-]  # fmt: skip
+SIGNED = ("anthropic", CHAT)
+"""Whose state a test can make; a loop with each of the others' own is in test_conversations_go_on."""
+MODELS = [(name, model) for name in SIGNED for model in sold(WORLD)[name]]
 UNSAYABLE = {"a begun answer"}
 """What some models have no way to go on from."""
 
@@ -30,20 +26,13 @@ def sign(text: str) -> bytes:
 CONVERSATIONS = conversations(sign)
 
 
-def sent(request: Request, profile: str, model: str, *, stream: bool = False) -> Answer:
-    """The request in the profile's dialect, sent to the simulator. Raises what the dialect raises."""
-    target = Target("p", model, SPOKEN[profile], profile, stream, now=NOW)
-    http = DIALECTS[target.profile.dialect].encode_request(request, target).http
-    return send(WORLD, PREFIX[profile] + http.path, http.body, headers=http.headers)
-
-
 @pytest.mark.parametrize(("profile", "model"), MODELS)
 def test_every_conversation_is_answered(profile: str, model: str) -> None:
     refused: set[str] = set()
     for name, request in CONVERSATIONS.items():
         for stream in (True, False):
             try:
-                answer = sent(request, profile, model, stream=stream)
+                answer = sent(WORLD, request, profile, model, stream=stream)
             except UnsupportedError:
                 refused.add(name)
             else:
@@ -59,12 +48,13 @@ def loop_through(*origins: str) -> list[Message]:
     return messages
 
 
-@pytest.mark.parametrize("profile", SPOKEN)
+@pytest.mark.parametrize("profile", SIGNED)
 @pytest.mark.parametrize("origin", STATES)
 @pytest.mark.parametrize("effort", [None, "low"])
 def test_a_loop_that_anybody_began_goes_on_and_comes_back(profile: str, origin: str, effort: str | None) -> None:
     models = [model for name, model in MODELS if name == profile]
-    for origins in ((origin,), (origin, profile), (profile, origin), (profile, origin, profile)):
+    own = SPOKEN[profile].name
+    for origins in ((origin,), (origin, own), (own, origin), (own, origin, own)):
         for model in models:
-            answer = sent(ask(*loop_through(*origins), tools=[WEATHER], thinking_effort=effort), profile, model)
+            answer = sent(WORLD, ask(*loop_through(*origins), tools=[WEATHER], thinking_effort=effort), profile, model)
             assert answer.status == 200, (origins, model, answer.rule, answer.body[:500])
