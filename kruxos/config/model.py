@@ -51,7 +51,8 @@ class Provider:
     """One provider. ``base_url`` has no last slash; ``model`` None: the catalogue's for the type.
 
     ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
-    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers.
+    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``catalog`` is what the operator
+    states of models, by id: fields as ``kruxos.catalog.Shelf`` takes them.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Provider:
     time_limits: TimeLimits = TimeLimits()
     model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     retired_models: RetiredModels = "translate"
+    catalog: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     proxy: str | None = None
     ca_bundle: str | None = None

@@ -34,7 +34,8 @@ class Profile:
     the conversation, ``instructions`` what stands in where an agent gives none. ``summary``: the summary of reasoning
     to ask for. ``refused_fields`` are fields of the protocol that it answers with an error. ``keeps_nothing``: an
     answer can't be referred to later. ``pads_streams``: against eavesdroppers, unless told not to. ``login``: its
-    credentials are a login that has to be renewed.
+    credentials are a login that has to be renewed. ``first_event_s``: how long the first word may take, where that is
+    longer than usual.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Profile:
     keeps_nothing: bool = False
     pads_streams: bool = False
     login: bool = False
+    first_event_s: float | None = None
 
 
 ANTHROPIC = Profile(
@@ -188,7 +190,7 @@ GEMINI = Profile(
     sampling=_SAMPLING - {"presence_penalty", "frequency_penalty"},
     names_begin_with_letter=True,
 )
-OLLAMA = Profile("ollama", "ollama", "http://localhost:11434")
+OLLAMA = Profile("ollama", "ollama", "http://localhost:11434", first_event_s=600.0)
 
 PROFILES = {
     row.name: row

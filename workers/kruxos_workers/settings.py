@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from kruxos import catalog
 from kruxos.dialects import registry
 from kruxos.dialects.base import Dialect
 from kruxos.dialects.profiles import Profile
@@ -21,10 +22,13 @@ CALL_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Seconds: to connect, from the request to the first event, between events, for a whole answer."""
+    """Seconds: to connect, from the request to the first event, between events, for a whole answer.
+
+    ``first_event_s`` None: the catalogue's for the model, else the profile's.
+    """
 
     connect_s: float = CONNECT_S
-    first_event_s: float = FIRST_EVENT_S
+    first_event_s: float | None = None
     idle_s: float = IDLE_S
     call_s: float = CALL_S
 
@@ -33,7 +37,8 @@ class TimeLimits:
 class Settings:
     """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
 
-    ``account_id`` names the account that a login is for.
+    ``account_id`` names the account that a login is for. ``stated`` is what the operator says of models
+    (``kruxos.catalog.Shelf``); ``refuses_retired``: retired models are errors, not replaced.
     """
 
     provider: str
@@ -47,6 +52,14 @@ class Settings:
     limits: Configured = field(default_factory=Configured)
     secret: str = field(default="", repr=False)
     account_id: str = ""
+    stated: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    refuses_retired: bool = False
+
+    @property
+    def shelf(self) -> catalog.Shelf:
+        """What is known of the provider's models. At its own host the origin is the bare profile."""
+        sold = self.profile.catalogue or self.profile.name
+        return catalog.Shelf(sold, self.origin == self.profile.name, self.stated)
 
     def auth(self) -> dict[str, str]:
         """The headers that prove who pays, as this provider wants them; empty where there is no key."""
@@ -79,6 +92,8 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         limits=_limits(Fields(fields.object("limits"), "limits")),
         secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
         account_id=credentials.maybe_text("account_id") or "",
+        stated=fields.object("catalog"),
+        refuses_retired=fields.maybe_text("retired_models") == "refuse",
     )
 
 
@@ -100,7 +115,7 @@ def _dialect(provider: str, name: str) -> Dialect:
 def _time_limits(fields: Fields) -> TimeLimits:
     return TimeLimits(
         connect_s=fields.maybe_number("connect_s", low=0.1) or CONNECT_S,
-        first_event_s=fields.maybe_number("first_event_s", low=0.1) or FIRST_EVENT_S,
+        first_event_s=fields.maybe_number("first_event_s", low=0.1),
         idle_s=fields.maybe_number("idle_s", low=0.1) or IDLE_S,
         call_s=fields.maybe_number("call_s", low=0.1) or CALL_S,
     )
