@@ -58,6 +58,7 @@ def _list(arguments: argparse.Namespace) -> int:
     else:
         operating.show(list_lines(found, terminal_of(sys.stdout)))
         operating.note([found["config_problem"]] if found["config_problem"] else [])
+        operating.note([f"{each['name']}: {told}" for each in found["providers"] for told in each["told"]])
     return OK
 
 
