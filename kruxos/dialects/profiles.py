@@ -75,7 +75,7 @@ class Profile:
     keeps_nothing: bool = False
     pads_streams: bool = False
     login: bool = False
-    first_event_s: float | None = None
+    first_event_s: float = 0.0
     documented_efforts: tuple[tuple[str, str], ...] = ()
 
 
