@@ -8,7 +8,15 @@ from typing import Any
 
 from kruxos.cli import asking, operating
 from kruxos.cli.failing import FAILED, OK
-from kruxos.cli.model_view import added_lines, catalog_lines, list_lines, removed_lines, tested_lines
+from kruxos.cli.model_view import (
+    added_lines,
+    catalog_lines,
+    effort_lines,
+    list_lines,
+    matrix_lines,
+    removed_lines,
+    tested_lines,
+)
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
 from kruxos.cli.terminal import terminal_of
 
@@ -64,15 +72,34 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _catalog_options(parser: Parser) -> None:
     parser.add_argument("profile", nargs="?", metavar="KIND", help="anthropic, openai, gemini, deepseek ... (all)")
+    parser.add_argument("-q", "--query", metavar="TERM", help="only models with this in a name")
     add_json(parser)
 
 
 def _catalog(arguments: argparse.Namespace) -> int:
-    found = operating.operate("model.catalog", {"profile": arguments.profile})
+    found = operating.operate("model.catalog", {"profile": arguments.profile, "term": arguments.query})
     if arguments.json:
         operating.print_json(found)
     else:
         operating.show(catalog_lines(found["models"], terminal_of(sys.stdout)))
+    return OK
+
+
+def _matrix(arguments: argparse.Namespace) -> int:
+    found = operating.operate("model.matrix")
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(matrix_lines(found, terminal_of(sys.stdout)))
+    return OK
+
+
+def _efforts(arguments: argparse.Namespace) -> int:
+    found = operating.operate("model.efforts")
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(effort_lines(found["groups"], terminal_of(sys.stdout)))
     return OK
 
 
@@ -189,8 +216,25 @@ VERBS = (
         "the models that are known here, with prices",
         _catalog,
         _catalog_options,
-        "What the catalogue knows. Prices are US dollars for a million tokens. Other models can be used all the same.",
-        "kruxos model catalog\nkruxos model catalog deepseek",
+        "What the catalogue knows. Prices are US dollars for a million tokens, with the documentation's in brackets\n"
+        "where they differ. Other models can be used all the same; `catalog:` in models.yaml states their prices.",
+        "kruxos model catalog\nkruxos model catalog deepseek\nkruxos model catalog -q opus",
+    ),
+    Verb(
+        "matrix",
+        "what can be done at which provider",
+        _matrix,
+        add_json,
+        "The Feature Comparison Matrix as this version has it; where the documentation says otherwise, both, and why.",
+        "kruxos model matrix\nkruxos model matrix --json",
+    ),
+    Verb(
+        "efforts",
+        "what each level of thinking becomes",
+        _efforts,
+        add_json,
+        "What is sent for each level of thinking_effort, by provider and model, and what the documentation says.",
+        "kruxos model efforts\nkruxos model efforts --json",
     ),
     Verb("test", "one real call", _test, _test_options, _TEST_TEXT, "kruxos model test claude-api"),
     Verb(

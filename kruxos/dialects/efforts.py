@@ -76,7 +76,8 @@ def chosen(draft: Draft, wanted: str, levels: Sequence[str]) -> str:
     ``levels`` is not empty.
     """
     documented = dict(draft.target.profile.documented_efforts).get(wanted, wanted)
-    return next((level for level in (wanted, documented) if level in levels), "") or nearest(wanted, levels)
+    tops = reversed(_TOPS) if wanted == "max" else ()  # the most that a model has is what is meant
+    return next((level for level in (wanted, *tops, documented) if level in levels), "") or nearest(wanted, levels)
 
 
 def fitting(draft: Draft, effort: str) -> str:

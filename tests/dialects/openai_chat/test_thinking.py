@@ -42,7 +42,7 @@ def said(profile: str, model: str, effort: str, **wishes: Any) -> tuple[dict[str
         ("grok", "grok-4.3", "medium", {"reasoning_effort": "medium"}, []),
         ("grok", "grok-4.3", "max", {"reasoning_effort": "high"}, ["effort_clamped"]),
         ("grok", "grok-4.5", "none", {"reasoning_effort": "low"}, ["effort_clamped"]),
-        ("grok", "grok-4.7", "max", {"reasoning_effort": "high"}, ["effort_clamped"]),
+        ("grok", "grok-4.7", "max", {"reasoning_effort": "xhigh"}, []),
         ("grok", "grok-4.20-reasoning", "low", {}, ["parameter_dropped"]),
         ("grok", "grok-unheard-of", "low", {}, ["parameter_dropped"]),
         ("mistral", "mistral-large-latest", "high", {}, ["effort_clamped"]),
