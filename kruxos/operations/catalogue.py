@@ -56,9 +56,8 @@ def _price(row: catalog.Model, name: str) -> str | None:
 
 def _documented(row: catalog.Model) -> list[str] | None:
     """The documentation's prices for input and output; None where it has none, or ours."""
-    found = next(
-        (documented.PRICES[row.profile, name] for name in row.names if (row.profile, name) in documented.PRICES), None
-    )
+    said = (documented.PRICES.get((row.profile, name)) for name in row.names)
+    found = next((each for each in said if each is not None), None)
     if found is None:
         return None
     ours = None if row.prices is None else (row.prices.input, row.prices.output)

@@ -24,7 +24,7 @@ _UNSAID = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One level: ``sent`` is the difference that it makes in the request's body, ``why`` why that is not as documented."""
+    """One level: ``sent`` is what it changes in the request's body; ``why`` is told, or why it is not as documented."""
 
     level: str
     sent: str
