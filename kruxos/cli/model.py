@@ -14,6 +14,7 @@ from kruxos.cli.model_view import (
     effort_lines,
     list_lines,
     matrix_lines,
+    remote_lines,
     removed_lines,
     tested_lines,
 )
@@ -21,6 +22,7 @@ from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run
 from kruxos.cli.terminal import terminal_of
 
 TEST_WITHIN_S = 120.0
+REMOTE_WITHIN_S = 70.0
 ANSWER_GRACE_S = 10.0
 """How much longer than the call the gateway's answer about it may take."""
 TYPES = "anthropic, openai, openai-codex, gemini, deepseek, glm, grok, mistral, groq, openrouter, local"
@@ -59,7 +61,26 @@ def _add(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _list_options(parser: Parser) -> None:
+    parser.add_argument("--remote", metavar="NAME", help="the models that this provider itself lists")
+    parser.add_argument("-q", "--query", metavar="TERM", help="with --remote: only models with this in a name")
+    add_json(parser)
+
+
+def _remote(arguments: argparse.Namespace) -> int:
+    wanted = {"name": arguments.remote, "term": arguments.query}
+    found = operating.operate("model.remote", wanted, timeout_s=REMOTE_WITHIN_S)
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(remote_lines(found, terminal_of(sys.stdout)))
+        operating.note(found["told"])
+    return OK
+
+
 def _list(arguments: argparse.Namespace) -> int:
+    if arguments.remote is not None:
+        return _remote(arguments)
     found = operating.operate("model.list")
     if arguments.json:
         operating.print_json(found)
@@ -210,7 +231,15 @@ moves it elsewhere, the key is withheld until this is done."""
 
 VERBS = (
     Verb("add", "add a provider", _add, _add_options, _ADD_TEXT, _ADD_EXAMPLES),
-    Verb("list", "all providers", _list, add_json, examples="kruxos model list\nkruxos model list --json"),
+    Verb(
+        "list",
+        "all providers, or the models that one has",
+        _list,
+        _list_options,
+        "All providers; or with --remote the models that a provider itself lists: what Ollama has pulled, what\n"
+        "OpenRouter routes to. Prices are US dollars for a million tokens, ours where the provider says none.",
+        "kruxos model list\nkruxos model list --remote local-default\nkruxos model list --remote openrouter -q llama",
+    ),
     Verb(
         "catalog",
         "the models that are known here, with prices",

@@ -133,3 +133,24 @@ def effort_lines(groups: Sequence[Mapping[str, Any]], terminal: Terminal) -> lis
         rows = [[row["level"], row["sent"], row["documented"], row["why"]] for row in group["levels"]]
         lines += [f"{group['provider']}: {', '.join(group['models'])}", *table(columns, rows, terminal), ""]
     return lines[:-1]
+
+
+def remote_lines(found: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    """``model list --remote``."""
+    if not found["models"]:
+        return [f"{found['name']} lists no such models."]
+    columns = (
+        Column("MODEL", gives=True),
+        Column("LABEL", gives=True, optional=True),
+        Column("CONTEXT", right=True, optional=True),
+        Column("INPUT", right=True, optional=True),
+        Column("OUTPUT", right=True, optional=True),
+        Column("RETIRES", gives=True, optional=True),
+    )
+    return table(columns, [_remote_row(each) for each in found["models"]], terminal)
+
+
+def _remote_row(model: Mapping[str, Any]) -> list[Cell | str]:
+    prices = [f"${price}" if price is not None else "" for price in (model["input_price"], model["output_price"])]
+    context = f"{model['context']:,}" if model["context"] else ""
+    return [model["id"], model["label"], context, *prices, model["retires"] or ""]

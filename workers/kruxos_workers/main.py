@@ -29,6 +29,7 @@ from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, system_roots
 from kruxos_workers.limits import Limits
+from kruxos_workers.listing import Listing
 from kruxos_workers.settings import read_settings
 
 BEAT_EVERY_S = 1.0
@@ -109,7 +110,7 @@ class Desk:
     link: Link
     worker: Worker
     nursery: trio.Nursery
-    exchanges: dict[int, Exchange] = field(default_factory=dict[int, Exchange])
+    exchanges: dict[int, Exchange | Listing] = field(default_factory=dict[int, "Exchange | Listing"])
     draining: bool = False
     leaving: bool = False
 
@@ -126,7 +127,7 @@ class Desk:
         """One frame of the supervisor."""
         match frame:
             case wire.Open():
-                exchange = Exchange(self.worker, frame)
+                exchange = (Listing if frame.op == "list_models" else Exchange)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
             case wire.Cancel() if frame.id in self.exchanges:
@@ -145,7 +146,7 @@ class Desk:
             case _:
                 pass
 
-    async def _run(self, exchange: Exchange) -> None:
+    async def _run(self, exchange: Exchange | Listing) -> None:
         try:
             await exchange.run()
         finally:
