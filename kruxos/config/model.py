@@ -51,8 +51,9 @@ class Provider:
     """One provider. ``base_url`` has no last slash; ``model`` None: the catalogue's for the type.
 
     ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
-    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``catalog`` is what the operator
-    states of models, by id: fields as ``kruxos.catalog.Shelf`` takes them.
+    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``isolation``: what its worker
+    does where this system cannot put the whole cage on. ``catalog`` is what the operator states of models, by id:
+    fields as ``kruxos.catalog.Shelf`` takes them.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Provider:
     proxy: str | None = None
     ca_bundle: str | None = None
     memory_max_bytes: int | None = None
+    isolation: Isolation = "best_effort"
 
     def to_settings(self) -> dict[str, Any]:
         """As a map of plain values, for the frame that configures the provider's worker."""

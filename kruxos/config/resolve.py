@@ -11,7 +11,17 @@ from typing import Any, TypeVar
 
 from kruxos.catalog import moved
 from kruxos.config.addresses import parse_address
-from kruxos.config.model import Auth, Dialect, Http, Limits, Provider, ProviderType, RetiredModels, TimeLimits
+from kruxos.config.model import (
+    Auth,
+    Dialect,
+    Http,
+    Isolation,
+    Limits,
+    Provider,
+    ProviderType,
+    RetiredModels,
+    TimeLimits,
+)
 from kruxos.config.report import Report
 from kruxos.config.schema import HttpFields, ProviderFields
 
@@ -46,6 +56,7 @@ class Inherited:
 
     proxy: str | None = None
     ca_bundle: str | None = None
+    isolation: Isolation = "best_effort"
     retired_models: RetiredModels = "translate"
 
 
@@ -78,6 +89,7 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         memory_max_bytes=_one_of(
             fields.memory_max, fields.memory_max_bytes, ("memory_max", "memory_max_bytes"), report
         ),
+        isolation=fields.isolation or inherited.isolation,
     )
 
 

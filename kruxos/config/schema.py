@@ -120,6 +120,7 @@ Price = Annotated[str, BeforeValidator(_price)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYTES, le=2**50)]
 User = Annotated[int | str, PlainValidator(_check_user)]
+IsolationWord = Literal["required", "best_effort", "off"]
 Headers = Annotated[dict[Text, Text], Field(max_length=_HEADERS_MAX), AfterValidator(_check_headers)]
 
 
@@ -187,6 +188,7 @@ class ProviderFields(_Level):
     ca_bundle: FilePath | None = None
     memory_max: Memory | None = None
     memory_max_bytes: Memory | None = None
+    isolation: IsolationWord | None = None
 
 
 class DefaultFields(_Level):
@@ -210,7 +212,7 @@ class TopFields(_Level):
 
     providers: None = None
     defaults: DefaultFields | None = None
-    isolation: Literal["required", "best_effort", "off"] | None = None
+    isolation: IsolationWord | None = None
     retired_models: Literal["translate", "refuse"] | None = None
     proxy: Proxy | None = None
     ca_bundle: FilePath | None = None

@@ -13,7 +13,8 @@ ends with ``outcome_unknown``. ``final`` would be the same anywhere.
     routing    -> attempting | waiting | over
     attempting -> committed | routing | settling | over
     committed  -> routing (restart) | settling | over
-    waiting    -> routing | over                              a short, jittered wait before trying again
+    waiting    -> routing | over                              before trying again: a jittered pause, or until a
+                                                              provider takes calls again, if the call may wait
     settling   -> over                                        the agent has its answer; the worker owes a last word
 
 One deadline and one number of retries hold for the whole call.
@@ -64,6 +65,7 @@ CallState = Literal["routing", "attempting", "committed", "waiting", "settling",
 CALL_WITHIN_S = 600.0
 SETTLE_WITHIN_S = 5.0
 RETRY_CEILING_S = 2.0
+RETURN_PAUSE_S = 0.01
 
 
 @dataclass(slots=True)
@@ -137,7 +139,23 @@ class Call:
             return self._attempt(candidate, now)
         if self._again is not None and self._retries < RETRIES_MAX:
             return self._wait(now)
-        return self._close_with(self._verdict(), now)
+        return_at = self._return_at(skipped, now)
+        if return_at is None:
+            return self._close_with(self._verdict(), now)
+        self._pause_until(return_at, now)
+        return []
+
+    def _return_at(self, skipped: list[Skip], now: float) -> float | None:
+        """When the first of those that were passed over takes calls again, if this call may wait so long."""
+        times = [skip.retry_at - self.terms.unix_offset_s for skip in skipped if skip.retry_at is not None]
+        if not times or now >= self.terms.wait_until or min(times) > self.terms.wait_until:
+            return None
+        return_at = max(min(times), now + RETURN_PAUSE_S)  # clocks differ: a little late, never at once again
+        return None if return_at >= self.terms.deadline_at else return_at
+
+    def _pause_until(self, at: float, now: float) -> None:
+        self.state, self.wake_at = "waiting", at
+        self._waited_s += at - now
 
     def _attempt(self, candidate: Candidate, now: float) -> list[Command]:
         self.state, self.candidate, self._sent, self._attempt_at = "attempting", candidate, False, now
@@ -158,8 +176,7 @@ class Call:
                 return self._close_with(self._verdict(), now)
         if now + pause_s >= self.terms.deadline_at:
             return self._close_with(self._verdict(), now)
-        self.state, self.wake_at = "waiting", now + pause_s
-        self._waited_s += pause_s
+        self._pause_until(now + pause_s, now)
         self._tried.discard(self._again.provider)
         return []
 
@@ -168,14 +185,15 @@ class Call:
         causes = [attempt for attempt in self.attempts if attempt.outcome != "answered"]
         if not causes and not self._failures:
             return NoProviderError("no provider available: none is configured and enabled for this call")
-        tried = {attempt.provider for attempt in causes}
+        allowed = [attempt for attempt in causes if attempt.outcome != "forbidden"]
+        tried = {attempt.provider for attempt in allowed or causes}
         if len(tried) == 1 and self._failures:
             return self._failures[-1]
         if not self._failures and all(attempt.outcome in ("no_provider", "forbidden") for attempt in causes):
             reasons = "; ".join(f"{attempt.provider}: {attempt.message}" for attempt in causes)
             return NoProviderError(f"no provider available ({reasons})")
         if len(tried) == 1:
-            cause = causes[-1]
+            cause = (allowed or causes)[-1]
             return BY_CODE[cause.outcome](f"{cause.provider}: {cause.message}", retry_at=cause.retry_at)
         times = [attempt.retry_at for attempt in causes if attempt.retry_at is not None]
         listed = "; ".join(f"{attempt.provider}: {attempt.outcome}" for attempt in causes)

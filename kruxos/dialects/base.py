@@ -11,7 +11,7 @@ answer from events. Neither direction touches a network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -131,20 +131,10 @@ class Encoder(Protocol):
         ...
 
 
-class Dialect(Protocol):
-    """One protocol. Instances are constants without state."""
+class DecodeError(Protocol):
+    """Reads an answer that is an error."""
 
-    name: str
-
-    def encode_request(self, request: Request, target: Target) -> EncodedRequest:
-        """One request for the target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say."""
-        ...
-
-    def decoder(self, target: Target, encoded: EncodedRequest, content_type: str) -> Decoder:
-        """A decoder for a 2xx answer; ``content_type`` tells a stream from one JSON body, whatever was asked."""
-        ...
-
-    def decode_error(
+    def __call__(
         self,
         status: int,
         headers: Mapping[str, str],
@@ -152,20 +142,36 @@ class Dialect(Protocol):
         target: Target,
         encoded: EncodedRequest | None = None,
     ) -> KruxosError:
-        """The error that an answer of another status means; header names are lower case.
-
-        ``encoded`` is the request that was sent: nothing of it may be quoted in the error.
-        """
+        """See ``Dialect.decode_error``."""
         ...
 
-    def decode_request(self, body: bytes, headers: Mapping[str, str]) -> DecodedRequest:
-        """A request in this protocol. Raises ``BadRequestError`` naming the field."""
+
+class MakeEncoder(Protocol):
+    """Makes an encoder."""
+
+    def __call__(self, *, stream: bool, model: str, call_id: str, created: int, extra: dict[str, Any]) -> Encoder:
+        """See ``Dialect.encoder``."""
         ...
 
-    def encoder(self, *, stream: bool, model: str, call_id: str, created: int, extra: dict[str, Any]) -> Encoder:
-        """An encoder for the answer to a decoded request; ``created`` is in Unix seconds."""
-        ...
 
-    def encode_error(self, error: KruxosError) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of an answer that is an error from the start."""
-        ...
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One protocol, as the functions of its package.
+
+    encode_request   one request for a target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say
+    decoder          makes a decoder for a 2xx answer of a content type, which tells a stream from one JSON body,
+                     whatever was asked
+    decode_error     the error that an answer of another status means; header names are lower case, ``encoded`` is the
+                     request that was sent: nothing of it may be quoted
+    decode_request   reads an agent's request in this protocol. Raises ``BadRequestError`` naming the field
+    encoder          makes an encoder for the answer to a decoded request; ``created`` is in Unix seconds
+    encode_error     status, headers and body of an answer that is an error from the start
+    """
+
+    name: str
+    encode_request: Callable[[Request, Target], EncodedRequest]
+    decoder: Callable[[Target, EncodedRequest, str], Decoder]
+    decode_error: DecodeError
+    decode_request: Callable[[bytes, Mapping[str, str]], DecodedRequest]
+    encoder: MakeEncoder
+    encode_error: Callable[[KruxosError], tuple[int, dict[str, str], bytes]]

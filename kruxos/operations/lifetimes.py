@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from kruxos import catalog
 from kruxos.config.model import ModelsConfig, Provider, RetiredModels
 from kruxos.dialects.profiles import Profile, choose_profile, origin_of
 
 
-def shelf_at(profile: Profile, base_url: str) -> catalog.Shelf:
-    """What is known of the models that are sold at an address."""
-    return catalog.Shelf(profile.catalogue or profile.name, origin_of(profile, base_url) == profile.name)
+def shelf_at(profile: Profile, base_url: str, stated: Mapping[str, Mapping[str, Any]] | None = None) -> catalog.Shelf:
+    """What is known of the models that are sold at an address; ``stated`` as in models.yaml."""
+    is_own = origin_of(profile, base_url) == profile.name
+    return catalog.Shelf(profile.catalogue or profile.name, is_own, stated or {})
 
 
 def provider_lifetime(provider: Provider, today: str) -> list[str]:

@@ -36,7 +36,7 @@ async def list_remote(context: Context, arguments: dict[str, Any]) -> dict[str, 
     except KruxosError as error:
         raise told_error(error, provider) from None
     profile = choose_profile(provider.type, provider.base_url, provider.profile) or PROFILES["generic"]
-    shelf, today = shelf_at(profile, provider.base_url), catalog.day_of(time.time())
+    shelf, today = shelf_at(profile, provider.base_url, provider.catalog), catalog.day_of(time.time())
     rows: list[dict[str, Any]] = json.loads(reply["text"] or "[]")
     kept = [row for row in rows if term in row["id"].lower() or term in row["label"].lower()]
     return {"name": provider.name, "models": [_shown(row, shelf, today) for row in kept], "told": told}

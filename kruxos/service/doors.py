@@ -8,6 +8,7 @@ what waits for the agent is kept in ``kruxos.cores.outbox``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -67,6 +68,7 @@ class AgentSession:
         self._readers: dict[int, _SessionReader] = {}
         self._wake = trio.Event()
         self._scope = trio.CancelScope()
+        self._told = False
 
     async def run(self) -> None:
         """Until the agent goes, breaks the rules, or ``end`` is called."""
@@ -79,6 +81,8 @@ class AgentSession:
                     self._do(self.core.gone())
                     self._wake.set()
                     self._scope.deadline = trio.current_time() + FAREWELL_S
+                    if self._told:
+                        await self._hung_up()
         except (NobodyDialledError, PeerGoneError):
             pass
         finally:
@@ -102,6 +106,12 @@ class AgentSession:
                 return
             for frame in frames:
                 self._do(self.core.frame(frame))
+
+    async def _hung_up(self) -> None:
+        """Waits until the agent has read why and gone: closing at once can take back words that are on their way."""
+        with suppress(PeerGoneError):
+            while True:
+                await self._connection.receive()
 
     async def _write(self) -> None:
         """Carries out what waits; ends by itself once the session is over and nothing waits."""
@@ -138,6 +148,7 @@ class AgentSession:
                     self.send(frame)
                 case words.End(error):
                     if error is not None:
+                        self._told = True
                         self.send(wire.Error(error=error.to_wire(), failure="never_sent"))
 
     def _open(self, frame: wire.Open) -> None:

@@ -20,14 +20,18 @@ from typing import Any, Protocol
 import trio
 
 from kruxos import wire
+from kruxos.config.model import Isolation
 from kruxos.cores import supervision
+from kruxos.cores.names import Name
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError
 from kruxos.fields import Fields
+from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
-from kruxos.service.journal import tell_fault
+from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
+from kruxos.service.names import Asker, Names
 from kruxos.service.timers import Timer, Timers
 
 EXIT_WITHIN_S = 2.0
@@ -36,10 +40,16 @@ EXIT_WITHIN_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker is told: settings as plain values, and its secret."""
+    """What a worker is told: settings as plain values, and its secret; and how far it reaches.
+
+    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of.
+    """
 
     settings: dict[str, Any]
     secret: bytes
+    isolation: Isolation = "best_effort"
+    ports: tuple[int, ...] = ()
+    names: frozenset[Name] = frozenset()
 
 
 class Sink(Protocol):
@@ -60,12 +70,12 @@ class Process:
 
     number: int
     link: Link
+    asker: Asker
     started_at: float
     pid: int | None = None
     pid_known: trio.Event = field(default_factory=trio.Event)
     in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
     rss_bytes: int = 0
-    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
     killed: bool = False
 
 
@@ -76,12 +86,14 @@ class Provider:
     name: str
     core: Supervision
     enabled: bool = False
+    model: str = ""
     processes: dict[int, Process] = field(default_factory=dict[int, Process])
     current: Process | None = None
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
     cooling: dict[str, tuple[float, str]] = field(default_factory=dict[str, tuple[float, str]])
     timer: Timer | None = None
+    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
     last_error: str = ""
     last_error_at: float | None = None
 
@@ -97,9 +109,11 @@ class Fleet:
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
         tell: Callable[[str, supervision.Announce], None],
+        names: Names | None = None,
     ) -> None:
         self._launching, self._timers, self._nursery = launching, timers, nursery
         self._setup_of, self._log_of, self._tell = setup_of, log_of, tell
+        self._names = names or Names(nursery)
         self._dispatches = 0
         self.providers: dict[str, Provider] = {}
 
@@ -193,7 +207,7 @@ class Fleet:
         if known is None:
             return Outlook("stopped", "no_provider", "not running")
         core = known.core
-        for name in ("", model or ""):
+        for name in ("", model or known.model):
             until, reason = known.cooling.get(name, (0.0, ""))
             if core.state == "ready" and until > time.time():
                 return Outlook("cooling", reason, "asked to wait", until)
@@ -262,8 +276,11 @@ class Fleet:
         except KruxosError as error:
             self._nursery.start_soon(self._refuse, provider, number, error.code)
             return
+        provider.model = str(setup.settings.get("model") or "")
         ours, theirs = socket.socketpair()
-        process = provider.processes[number] = Process(number, Link(ours), trio.current_time())
+        link = Link(ours)
+        asker = Asker(provider.name, self._names, setup.names, link)
+        process = provider.processes[number] = Process(number, link, asker, trio.current_time())
 
         def on_result(pid: int | None, reason: str) -> None:
             os.close(log_fd)
@@ -277,7 +294,8 @@ class Fleet:
             if process.killed:
                 self._kill(provider, number)
 
-        self._launching.spawn(Request(theirs, log_fd, on_result))
+        caged = setup.isolation != "off"
+        self._launching.spawn(Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports))
         self._nursery.start_soon(self._run, provider, process, setup)
 
     async def _refuse(self, provider: Provider, number: int, code: str) -> None:
@@ -368,8 +386,9 @@ class Fleet:
         match frame:
             case wire.Hello():
                 self._greet(provider, process, frame, setup)
+            case wire.Resolve():
+                process.asker.ask(frame)
             case wire.Ready():
-                process.isolation = frame.isolation
                 self._step(provider, supervision.BecameReady(process.number))
             case wire.Drained():
                 self._step(provider, supervision.Drained(process.number))
@@ -379,6 +398,13 @@ class Fleet:
     def _greet(self, provider: Provider, process: Process, hello: wire.Hello, setup: Setup) -> None:
         if hello.version != wire.VERSION:
             self._step(provider, supervision.SpawnRefused(process.number, "restart_gateway"))
+            self._kill(provider, process.number)
+            return
+        provider.isolation = hello.isolation
+        if setup.isolation == "required" and hello.isolation.get("level") != WHOLE:
+            missing = ", ".join(map(str, hello.isolation.get("missing", ["everything"])))
+            LOG.error("provider %s: isolation is required, and cannot be had here: %s", provider.name, missing)
+            self._step(provider, supervision.SpawnRefused(process.number, "isolation_unavailable"))
             self._kill(provider, process.number)
             return
         process.link.send(

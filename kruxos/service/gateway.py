@@ -274,7 +274,7 @@ class Gateway:
             last_error="" if provider is None else provider.last_error,
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
-            isolation={} if provider is None or provider.current is None else provider.current.isolation,
+            isolation={} if provider is None else provider.isolation,
         )
 
 

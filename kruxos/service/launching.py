@@ -30,11 +30,16 @@ _BOOT = (
 
 @dataclass(slots=True)
 class Request:
-    """A worker to be: its end of the link, its log, and who wants to know. ``on_result`` gets a pid or a reason."""
+    """A worker to be: its end of the link, its log, and who wants to know. ``on_result`` gets a pid or a reason.
+
+    ``caged``, ``ports``: see ``channel.Spawn``.
+    """
 
     link: socket.socket
     log_fd: int
     on_result: Callable[[int | None, str], None]
+    caged: bool = True
+    ports: tuple[int, ...] = ()
 
 
 class Launching:
@@ -58,7 +63,8 @@ class Launching:
             return
         self._count += 1
         try:
-            channel.ask_spawn(self._channel, self._count, [request.link.fileno(), request.log_fd])
+            wanted = channel.Spawn(self._count, request.caged, request.ports)
+            channel.ask_spawn(self._channel, wanted, [request.link.fileno(), request.log_fd])
         except OSError:
             self._waiting.append(request)  # the launcher is gone; the next one gets it
             return

@@ -35,8 +35,9 @@ from kruxos.service.launching import Launching
 from kruxos.service.setups import routing_facts
 from kruxos.service.timers import Timers
 from kruxos.service.watch import watch
-from kruxos.transport import Peer, Transport
+from kruxos.transport import AddressUnusableError, Peer, Transport
 from kruxos.transport.nng import NngTransport
+from kruxos.transport.sockets import check_address, check_session_address
 from kruxos.vault.vault import Vault
 
 WORKER_MODULE = "kruxos_workers.main"
@@ -58,6 +59,7 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
     data.create()
     with ExitStack() as closing:
         closing.enter_context(DirectoryLock(data, "kruxos serve"))
+        _check_sockets(data)
         open_log(data.logs / "gateway.log", echo=options.echo)
         closing.callback(close_log)
         _protect_process()
@@ -68,6 +70,16 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         trio.run(_run, data, vault, ledger, config, problem)
     return 0
+
+
+def _check_sockets(data: DataDirectory) -> None:
+    """A gateway that agents could not reach, or only to be turned away, does not start."""
+    try:
+        check_address(str(agent_socket(data.root)))
+        check_address(str(control_socket(data.root)))
+        check_session_address(str(data.run_agents))
+    except AddressUnusableError as error:
+        raise SetupError(str(error)) from None
 
 
 def _protect_process() -> None:

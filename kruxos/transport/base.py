@@ -27,6 +27,9 @@ SESSION_MESSAGES_WAITING_MAX = 8
 """Messages that a session holds each way before the sender has to wait."""
 PATH_BYTES_MAX = 99
 """A socket's path must be shorter than 100 bytes: macOS takes 103, Linux 107."""
+SESSION_NAME = "s-{}.sock"
+"""A session's socket; in the braces ``SESSION_WORD_BYTES`` random bytes in hexadecimal."""
+SESSION_WORD_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)

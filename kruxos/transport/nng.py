@@ -20,6 +20,8 @@ from kruxos.transport.base import (
     REPLIES_WAITING_MAX,
     REPLY_BYTES_WAITING_MAX,
     SESSION_MESSAGES_WAITING_MAX,
+    SESSION_NAME,
+    SESSION_WORD_BYTES,
     DoorStatistics,
     Inbound,
     NobodyDialledError,
@@ -144,7 +146,7 @@ class NngSession:
         self._claimed: int | None = None  # the one connection; set on nng's thread, and never again
         self._arrived = trio.Event()
         self._gone = False
-        self._path = str(Path(directory, f"s-{secrets.token_hex(8)}.sock"))
+        self._path = str(Path(directory, SESSION_NAME.format(secrets.token_hex(SESSION_WORD_BYTES))))
         self._socket = NngSocket(PAIR, receive_bytes_max=receive_bytes_max, buffered=SESSION_MESSAGES_WAITING_MAX)
         self._socket.on_connections(admit=self._on_connection, up=self._on_up, gone=self._on_gone)
         self._socket.listen(self._path, mode, group)

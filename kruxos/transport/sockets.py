@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from kruxos.transport.base import PATH_BYTES_MAX, AddressUnusableError
+from kruxos.transport.base import PATH_BYTES_MAX, SESSION_NAME, SESSION_WORD_BYTES, AddressUnusableError
 
 Found = Literal["absent", "stale", "live", "foreign"]
 
@@ -56,6 +56,11 @@ def check_address(path: str) -> None:
             raise AddressUnusableError(f"{path} is in use: another gateway is running with this data directory")
         case "absent" | "stale":
             return
+
+
+def check_session_address(directory: str) -> None:
+    """Raises ``AddressUnusableError`` unless sessions may have their sockets in ``directory``."""
+    check_address(str(Path(directory, SESSION_NAME.format("00" * SESSION_WORD_BYTES))))
 
 
 def _check_directory(directory: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_providers_own_list_is_asked_for_through_its_worker(serving: Serving, 
     gateway.wait_ready("local-default", "elsewhere")
     assert kruxos.well("model", "list", "--remote", "local-default").splitlines() == [
         "MODEL  LABEL  CONTEXT  INPUT  OUTPUT  RETIRES",
-        "m-1    -        1,000      -       -  -",
+        "m-1    -        1,000   $0.5    $1.5  -",
         "m-2    -            -      -       -  -",
     ]
     found = json.loads(kruxos.well("model", "list", "--remote", "local-default", "-q", "2", "--json"))

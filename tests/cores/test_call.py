@@ -219,6 +219,41 @@ def test_a_patient_call_waits_until_the_provider_said() -> None:
     assert close.frame.overhead_us == 2_000_000  # the waiting itself is not overhead
 
 
+def test_a_patient_call_waits_for_a_provider_that_asked_others_to_wait() -> None:
+    health = Health(first=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 60))
+    machine = call(FIRST, health=health, wait_s=90.0)
+    script = Script(machine)
+    script.at(1, Begin()).gives_nothing()
+    assert (machine.state, machine.wake_at) == ("waiting", 60.0)
+    script.at(60, Tick()).gives_nothing()  # not quite back yet, by its own clock
+    health.standing.clear()
+    script.at(60.01, Tick()).gives(Dispatch(FIRST, ANY, ANY))
+
+
+def test_nobody_is_waited_for_while_another_can_answer() -> None:
+    health = Health(first=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 60))
+    Script(call(health=health, wait_s=90.0)).at(0, Begin()).gives(Dispatch(SECOND, 600.0, 90.0))
+
+
+def test_a_wait_that_cannot_help_is_not_begun() -> None:
+    health = Health(first=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 60))
+    assert closing_error(call(FIRST, health=health, wait_s=50.0).step(Begin(), 0)).code == "rate_limited"
+    health = Health(first=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 700))
+    assert closing_error(call(FIRST, health=health, wait_s=900.0).step(Begin(), 0)).code == "rate_limited"
+
+
+def test_providers_that_the_agent_forbids_do_not_hide_the_one_cause() -> None:
+    forbidden = (Skip("second", None, "forbidden", "the agent's calls do not fall back"),)
+    machine = call(FIRST, skipped=forbidden)
+    begun(machine)
+    error = closing_error(machine.step(failed(InvalidCredentialsError("wrong key")), 1))
+    assert error.code == "invalid_credentials"
+    assert [attempt.outcome for attempt in error.attempts] == ["forbidden", "invalid_credentials"]
+    health = Health(first=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 50))
+    error = closing_error(call(FIRST, skipped=forbidden, health=health).step(Begin(), 0))
+    assert (error.code, error.retry_at) == ("rate_limited", UNIX + 50)
+
+
 def test_what_an_operator_must_mend_is_not_repeated() -> None:
     machine = call(FIRST)
     begun(machine)

@@ -10,7 +10,7 @@ import json
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 import pytest
@@ -18,7 +18,7 @@ import trio
 
 from kruxos import catalog, events, wire
 from kruxos.cli import model as model_commands
-from kruxos.cli.parsing import Parser
+from kruxos.cli.parsing import Parser, Subparsers
 from kruxos.codec import encode_request
 from kruxos.config.load import load
 from kruxos.config.model import Provider
@@ -46,7 +46,7 @@ OPUS = "kruxos model add anthropic --auth api-key --model claude-opus-4-20250522
 
 def added(command: str) -> Provider:
     parser = Parser(prog="kruxos")
-    model_commands.add_parser(parser.add_subparsers())
+    model_commands.add_parser(cast("Subparsers", parser.add_subparsers()))
     arguments = parser.parse(shlex.split(command)[1:])
     names = ("type", "name", "auth", "endpoint", "base_url", "model", "label")
     addition = plan_addition(Wish(**{name: getattr(arguments, name) for name in names}), today=TODAY)

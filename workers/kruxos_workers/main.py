@@ -1,9 +1,10 @@
 """A worker: one provider's process, from its hello to its bye.
 
-    hello ->                    once the process is what it should be: only then its secret may come
+    hello ->                    with what of the cage is around it: only then its secret may come
     <- configure                settings, and the secret
     ready ->                    calls may come
     beat ->                     every second, from this same loop
+    resolve ->, <- resolved     names of its provider: a worker has no resolver
     <- open, cancel, pause ...  calls
     <- drain, drained ->, <- bye
 
@@ -24,12 +25,14 @@ import trio
 from kruxos import __version__, catalog, wire
 from kruxos.cores.supervision import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
+from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
-from kruxos_workers.http import ClientLimits, ProviderClient, system_roots
+from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
 from kruxos_workers.limits import Limits
 from kruxos_workers.listing import Listing
+from kruxos_workers.names import AskedNames
 from kruxos_workers.settings import read_settings
 
 BEAT_EVERY_S = 1.0
@@ -38,26 +41,27 @@ BEAT_EVERY_S = 1.0
 def preload() -> None:
     """What all workers share: read once by the launcher, before it forks."""
     catalog.models()
-    system_roots()
+    warm_up_tls()
 
 
-def main(link_fd: int) -> None:
-    """Runs a worker over the link. Raises ``SystemExit`` with ``EXIT_CONFIGURATION`` for settings that can't work."""
-    trio.run(_run, socket.socket(fileno=link_fd))
+def main(inheritance: Inheritance) -> None:
+    """Runs a worker over its link. Raises ``SystemExit`` with ``EXIT_CONFIGURATION`` for settings that can't work."""
+    trio.run(_run, inheritance)
 
 
-async def _run(end: socket.socket) -> None:
-    link = Link(end)
-    link.send(wire.Hello(package=__version__, pid=os.getpid()))
+async def _run(inheritance: Inheritance) -> None:
+    link = Link(socket.socket(fileno=inheritance.link_fd))
+    link.send(wire.Hello(package=__version__, pid=os.getpid(), isolation=inheritance.isolation))
     link.flush()
     configured = await _configured(link)
     if configured is None:
         return
     frame, more = configured
     async with trio.open_nursery() as nursery:
-        desk = Desk(link, _make_worker(frame, link), nursery)
+        names = AskedNames(link)
+        desk = Desk(link, _make_worker(frame, link, names), nursery, names)
         nursery.start_soon(link.run_writer)
-        nursery.start_soon(_beat, link, desk)
+        nursery.start_soon(_beat, link, desk, inheritance.statm_fd)
         nursery.start_soon(desk.worker.gate.run)
         link.send(wire.Ready())
         for each in more:
@@ -80,13 +84,16 @@ async def _configured(link: Link) -> tuple[wire.Configure, list[wire.Frame]] | N
                 return None
 
 
-def _make_worker(frame: wire.Configure, link: Link) -> Worker:
+def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker:
     try:
         settings = read_settings(frame.provider, frame.settings, frame.body)
         client = ProviderClient(
             settings.base_url,
             auth=settings.auth(),
             headers=settings.headers,
+            network=TrioNetwork(names.resolve),
+            ca_bundle=settings.ca_bundle,
+            proxy=None if settings.proxy is None else proxy_from_url(settings.proxy),
             limits=ClientLimits(connect_s=settings.time_limits.connect_s),
         )
     except KruxosError as error:
@@ -110,6 +117,7 @@ class Desk:
     link: Link
     worker: Worker
     nursery: trio.Nursery
+    names: AskedNames
     exchanges: dict[int, Exchange | Listing] = field(default_factory=dict[int, "Exchange | Listing"])
     draining: bool = False
     leaving: bool = False
@@ -136,6 +144,8 @@ class Desk:
                 self.exchanges[frame.id].pause()
             case wire.Resume() if frame.id in self.exchanges:
                 self.exchanges[frame.id].resume()
+            case wire.Resolved():
+                self.names.on_answer(frame)
             case wire.Drain():
                 self.draining = True
                 self._maybe_drained()
@@ -158,9 +168,9 @@ class Desk:
             self.link.send(wire.Drained())
 
 
-async def _beat(link: Link, desk: Desk) -> None:
+async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     """A sign of life from the very loop that does the work."""
-    statm, gate = _open_statm(), desk.worker.gate
+    gate = desk.worker.gate
     while True:
         link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
         desk.worker.client.drop_stale()
@@ -168,13 +178,6 @@ async def _beat(link: Link, desk: Desk) -> None:
             gate.limits.learned = False
             _tell_limits(link, gate.limits)
         await trio.sleep(BEAT_EVERY_S)
-
-
-def _open_statm() -> int | None:
-    try:
-        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
 
 
 def _rss_bytes(statm: int | None) -> int:

@@ -37,8 +37,9 @@ class TimeLimits:
 class Settings:
     """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
 
-    ``account_id`` names the account that a login is for. ``stated`` is what the operator says of models
-    (``kruxos.catalog.Shelf``); ``refuses_retired``: retired models are errors, not replaced.
+    ``account_id`` names the account that a login is for. ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the
+    system's certificates. ``stated`` is what the operator says of models (``kruxos.catalog.Shelf``);
+    ``refuses_retired``: retired models are errors, not replaced.
     """
 
     provider: str
@@ -50,6 +51,8 @@ class Settings:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
     limits: Configured = field(default_factory=Configured)
+    proxy: str | None = None
+    ca_bundle: bytes | None = None
     secret: str = field(default="", repr=False)
     account_id: str = ""
     stated: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -90,6 +93,8 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
         limits=_limits(Fields(fields.object("limits"), "limits")),
+        proxy=fields.maybe_text("proxy"),
+        ca_bundle=fields.maybe_data("ca_bundle"),
         secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
         account_id=credentials.maybe_text("account_id") or "",
         stated=fields.object("catalog"),

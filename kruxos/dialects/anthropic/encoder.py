@@ -36,9 +36,10 @@ Block = dict[str, Any]
 
 
 class MessagesEncoder:
-    """Encodes one answer. ``ping``: a stream begins with the event that keeps clients awake."""
+    """Encodes one answer. With ``ping`` in ``extra`` a stream begins with the event that keeps clients awake."""
 
-    def __init__(self, *, stream: bool, model: str, call_id: str, ping: bool = False) -> None:
+    def __init__(self, *, stream: bool, model: str, call_id: str, created: int, extra: dict[str, Any]) -> None:
+        del created  # its answers have no date
         self.content_type = "text/event-stream; charset=utf-8" if stream else "application/json"
         self._stream = stream
         self._message: dict[str, Any] = {
@@ -50,7 +51,7 @@ class MessagesEncoder:
             "stop_reason": None,
             "stop_sequence": None,
         }
-        self._ping = ping
+        self._ping = bool(extra.get("ping"))
         self._blocks = _Blocks()
         self._begun = False
 

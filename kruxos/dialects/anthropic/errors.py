@@ -19,7 +19,7 @@ SPEND_LIMIT = "enforced_spend_limit_reached"
 
 
 def decode_error(
-    status: int, headers: Mapping[str, str], body: bytes, target: Target, encoded: EncodedRequest | None
+    status: int, headers: Mapping[str, str], body: bytes, target: Target, encoded: EncodedRequest | None = None
 ) -> KruxosError:
     """The error that an answer of another status than 2xx means."""
     failure = failures.read_failure(body, status)

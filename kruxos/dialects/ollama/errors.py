@@ -28,7 +28,7 @@ _SAYS: tuple[tuple[re.Pattern[str], Kind], ...] = (
 
 
 def decode_error(
-    status: int, headers: Mapping[str, str], body: bytes, target: Target, encoded: EncodedRequest | None
+    status: int, headers: Mapping[str, str], body: bytes, target: Target, encoded: EncodedRequest | None = None
 ) -> KruxosError:
     """The error that an answer of another status than 2xx means."""
     sent = encoded.http.body if encoded else b""

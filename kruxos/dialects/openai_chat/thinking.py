@@ -46,7 +46,7 @@ def _switch_and_effort(draft: Draft) -> dict[str, Any]:
     if used is None:
         return {}
     used = efforts.fitting(draft, used)
-    levels = [] if draft.row is None or draft.row.thinking is None else draft.row.thinking.efforts
+    levels = () if draft.row is None or draft.row.thinking is None else draft.row.thinking.efforts
     if used == "none":
         return dict(OFF)
     on: dict[str, Any] = {"thinking": {"type": "enabled"}}

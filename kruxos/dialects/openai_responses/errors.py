@@ -37,7 +37,7 @@ _FULL_PERCENT = 100.0
 
 
 def decode_error(
-    status: int, headers: Mapping[str, str], body: bytes, target: Target, encoded: EncodedRequest | None
+    status: int, headers: Mapping[str, str], body: bytes, target: Target, encoded: EncodedRequest | None = None
 ) -> KruxosError:
     """The error that an answer of another status than 2xx means."""
     failure = failures.read_failure(body, status)

@@ -20,7 +20,9 @@ ON, OFF = {"type": "enabled"}, {"type": "disabled"}
 
 def said(profile: str, model: str, effort: str, **wishes: Any) -> tuple[dict[str, Any], list[str]]:
     body, encoded = encode(ask(thinking_effort=effort, **wishes), target(profile, model))
-    fields = {name: body[name] for name in ("thinking", "reasoning_effort", "reasoning") if name in body}
+    fields: dict[str, Any] = {
+        name: body[name] for name in ("thinking", "reasoning_effort", "reasoning") if name in body
+    }
     return fields, codes(encoded.notices)
 
 

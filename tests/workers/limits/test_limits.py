@@ -200,7 +200,7 @@ class TestWindow:
         for number in range(30):
             limits.ask(ask(number), 0.0)
         for number in range(10):
-            limits.failed(number, errors.RateLimitedError("no", retry_at=0.1), 0.05)
+            limits.failed(number, errors.ProviderOverloadedError("busy", retry_at=0.1), 0.05)
         assert limits.window.calls == 20
         for number in range(10, 30):
             limits.worked(number, None, 1.0)
@@ -213,6 +213,13 @@ class TestWindow:
             for number in batch:
                 limits.worked(1000 + number, None, now)
         assert limits.window.size > shrunk
+
+    def test_a_rate_limit_that_names_its_end_is_not_one_of_calls_at_once(self) -> None:
+        limits = limits_of()
+        fail(limits, errors.RateLimitedError("no", retry_at=1.0), 0.0)
+        assert limits.window.calls == 64
+        fail(limits, errors.RateLimitedError("too many at once"), 2.0)
+        assert limits.window.calls == 2
 
     def test_the_queue_is_bounded(self) -> None:
         limits = limits_of(concurrency=1)

@@ -289,7 +289,7 @@ class Limits:
         if scope is None:
             self._leave(flight)
             return
-        if isinstance(error, (RateLimitedError, ProviderOverloadedError)):
+        if _says_too_many(error):
             self.window.refused(flight.sent_at, in_flight, now)
         concerned = flight.ask.model if scope == "model" else _PROVIDER
         for name in {concerned, *flight.probes}:
@@ -348,6 +348,13 @@ class Limits:
             "tokens-per-minute": self.configured.tokens_per_minute,
         }
         return {name: Bucket.full(float(limit), 60.0, now) for name, limit in limits.items() if limit}
+
+
+def _says_too_many(error: KruxosError) -> bool:
+    """Whether fewer calls at once would help: a rate limit that names its end is one of time."""
+    return isinstance(error, ProviderOverloadedError) or (
+        isinstance(error, RateLimitedError) and error.retry_at is None
+    )
 
 
 def _line(ask: Ask) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 FIRST = 64.0
 MOST = 4096.0
 SHRINK = 2 / 3
+FEW = 4
+"""A no while so few are under way says little about how many may be."""
 
 
 @dataclass(slots=True)
@@ -37,4 +39,4 @@ class Window:
     def refused(self, sent_at: float, in_flight: int, now: float) -> None:
         """The provider said no to a call that was sent at ``sent_at``."""
         if sent_at > self.shrunk_at:
-            self.size, self.shrunk_at = max(1.0, min(self.size, in_flight) * SHRINK), now
+            self.size, self.shrunk_at = max(1.0, min(self.size, max(in_flight, FEW)) * SHRINK), now

@@ -1,0 +1,50 @@
+"""The endurance measurements in small: a few rounds each, and no target missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.endurance.agent_kills import agent_kills
+from tests.endurance.figures import Figures, percentile
+from tests.endurance.launcher_kills import launcher_kills
+from tests.endurance.mutated import mutated
+from tests.endurance.supervisor_kills import supervisor_kills
+from tests.endurance.worker_kills import worker_kills
+
+SMALL: list[tuple[Callable[[int, Path], Figures], int]] = [
+    (worker_kills, 1),
+    (launcher_kills, 1),
+    (supervisor_kills, 1),
+    (agent_kills, 2),
+    (mutated, 300),
+]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("measure", "count"), SMALL, ids=[each.__name__ for each, _ in SMALL])
+def test_in_small(
+    measure: Callable[[int, Path], Figures], count: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    figures = measure(count, tmp_path_factory.mktemp("k"))
+    assert figures.missed == []
+    assert len(figures.lines) > 1
+
+
+def test_a_figure_over_its_target_is_a_miss() -> None:
+    figures = Figures("it")
+    figures.at_most("failed", 0)
+    figures.at_most("grown", 3, 4)
+    assert figures.missed == []
+    figures.at_most("failed", 1)
+    figures.at_most("grown", 5, 4)
+    assert figures.missed == ["it: failed", "it: grown"]
+    assert figures.lines[-1] == "it: grown: 5 (target at most 4, MISSED)"
+
+
+def test_percentiles() -> None:
+    values = [float(each) for each in range(1, 101)]
+    assert [percentile(values, share) for share in (0.0, 0.5, 0.99, 1.0)] == [1.0, 51.0, 100.0, 100.0]
+    assert str(percentile([], 0.5)) == "nan"
