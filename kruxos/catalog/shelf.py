@@ -69,6 +69,8 @@ class Shelf:
 
 
 _OPERATOR = "models.yaml"
+_NEWEST_FORMS: Mapping[str, tuple[str, ...]] = {"anthropic": ("adaptive",), "gemini": ("level",)}
+"""How a model that only the operator knows is told to think: as its provider's newest are."""
 
 
 def replacement(profile: str, model: str, today: str) -> Replacement | None:
@@ -112,7 +114,7 @@ def _stated(row: Model, said: Mapping[str, Any]) -> Model:
     changes: dict[str, Any] = {name: said[name] for name in ("context", "max_output") if said.get(name) is not None}
     if said.get("efforts") is not None:
         default = said.get("default_effort") or "none"
-        known = row.thinking or Thinking()
+        known = row.thinking or Thinking(forms=_NEWEST_FORMS.get(row.profile, ()))
         changes["thinking"] = replace(known, efforts=tuple(said["efforts"]), default=default)
     if said.get("prices"):
         given = {name: value for name, value in said["prices"].items() if value is not None}

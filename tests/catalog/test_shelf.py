@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
 
 from kruxos import catalog
-from kruxos.catalog import Shelf, ending, moved, replacement
+from kruxos.catalog import Shelf, Thinking, ending, moved, replacement
 from kruxos.dialects.profiles import PROFILES
+from tests.dialects.support import ask, encode, target
 
 TODAY = "2026-11-22"
 
@@ -125,3 +127,13 @@ def test_addresses_that_were_left_are_known_however_they_are_spelled() -> None:
         assert gone.address == PROFILES["glm"].base_url
     assert moved("https://api.z.ai/api/paas/v4") is None
     assert moved("https://my.z.ai/v1") is None
+
+
+@pytest.mark.parametrize(("profile", "form"), [("anthropic", "adaptive"), ("gemini", "level")])
+def test_a_model_that_only_the_operator_knows_thinks_as_its_providers_newest(profile: str, form: str) -> None:
+    shelf = Shelf(profile, stated={"of-tomorrow": {"efforts": ["low", "high"], "default_effort": "high"}})
+    row = shelf.lookup("of-tomorrow")
+    assert row is not None
+    assert row.thinking == Thinking(("low", "high"), "high", (form,))
+    body, _ = encode(ask(thinking_effort="max"), target(profile, "of-tomorrow", shelf=shelf))
+    assert '"high"' in json.dumps(body).lower()
