@@ -6,13 +6,17 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgpack
 import pytest
 import trio
 import trio.testing
 
 from kruxos import events, wire
+from kruxos.codec import encode_request
 from kruxos.dialects.profiles import ANTHROPIC, DEEPSEEK, GROK, GROQ, Profile
 from kruxos.errors import ModelNotFoundError
+from kruxos.messages import Message, Native, Request
+from kruxos_workers.exchange import Exchange
 from kruxos_workers.http.scripted import Script, Wait
 from tests.workers.test_exchange import HEAD, LAST, World, json_answer, world
 
@@ -125,3 +129,34 @@ def test_a_model_that_takes_long_for_its_first_word_is_given_the_time(model: str
         assert trio.current_time() - began == pytest.approx(limit_s, abs=1.0)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize(
+    ("model", "wishes", "thinking"),
+    [
+        ("deepseek-chat", {}, {"type": "disabled"}),
+        ("deepseek-reasoner", {}, {"type": "enabled"}),
+        ("deepseek-chat", {"thinking_effort": "low"}, {"type": "enabled"}),
+        ("deepseek-chat", {"native": Native("openai-chat", b'{"messages": []}')}, {"type": "disabled"}),
+        (
+            "deepseek-chat",
+            {"native": Native("openai-chat", b'{"messages": [], "thinking": {"type": "enabled"}}')},
+            {"type": "enabled"},
+        ),
+    ],
+)
+def test_a_successor_does_what_the_old_model_did_unless_the_agent_says_otherwise(
+    model: str, wishes: dict[str, Any], thinking: dict[str, str]
+) -> None:
+    body = msgpack.packb(encode_request(Request([Message.of("user", "hi")], **wishes)))
+    found: list[World] = []
+
+    async def main() -> None:
+        here = world(Script([completion(model)]), profile=DEEPSEEK, origin="deepseek", model=model)
+        here.worker.now = lambda: TODAY
+        await Exchange(here.worker, wire.Open(id=7, body=body, stream=False)).run()
+        found.append(here)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    sent = body_of(found[0])
+    assert (sent["model"], sent["thinking"]) == ("deepseek-flash", thinking)

@@ -224,7 +224,7 @@ class Exchange:
         self._answer.model = instead.new
         data = {"old": model, "new": instead.new, "why": instead.why, "since": instead.since}
         self._answer.take([Notice("model_replaced", instead.message, data)])
-        if request.thinking_effort is None and instead.effort in THINKING_EFFORTS:
+        if instead.effort in THINKING_EFFORTS and not _speaks_of_thinking(request):
             request = replace(request, thinking_effort=instead.effort)
         return instead.new, request
 
@@ -318,6 +318,12 @@ class Exchange:
         error.detail.request_id = error.detail.request_id or _request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
         return self._answer.fail(error, failure, self._decoder, now=now)
+
+
+def _speaks_of_thinking(request: Request) -> bool:
+    """Whether the agent itself says how much to think, be it in words that only its provider knows."""
+    native = b"" if request.native is None else request.native.body
+    return request.thinking_effort is not None or b'"thinking"' in native
 
 
 def _failure_of(error: KruxosError) -> str:

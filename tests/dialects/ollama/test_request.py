@@ -222,7 +222,7 @@ def test_a_model_of_the_operators_own_is_told_to_think_as_is_stated(
     efforts: list[str], effort: str, think: bool | str
 ) -> None:
     shelf = Shelf("ollama", stated={"mine:7b": {"efforts": efforts}, "qwen3:8b": {"context": 1000}})
-    body, _ = encode(ask(thinking_effort=effort), target("ollama", "mine:7b", shelf=shelf))
+    body, _ = encode_for(ask(thinking_effort=effort), target("ollama", "mine:7b", shelf=shelf))
     assert body["think"] == think
-    family, _ = encode(ask(thinking_effort="high"), target("ollama", "qwen3:8b", shelf=shelf))
+    family, _ = encode_for(ask(thinking_effort="high"), target("ollama", "qwen3:8b", shelf=shelf))
     assert family["think"] is True
