@@ -308,14 +308,54 @@ class Drained:
     body: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """From a worker: it wants to renew its login. ``id`` is its own name for the question."""
+
+    kind: ClassVar[str] = "renew"
+    id: int = 0
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """To a worker: it may renew the login in ``body``, which is the one that is stored; or ``error`` says why not."""
+
+    kind: ClassVar[str] = "renewal"
+    id: int = 0
+    body: bytes = field(default=b"", repr=False)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """From a worker that may renew: the login in ``body`` is to be stored; without one, nothing has changed."""
+
+    kind: ClassVar[str] = "renewed"
+    id: int = 0
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """To a worker: what it renewed is on disk, and may be used; or ``error`` says why it is not."""
+
+    kind: ClassVar[str] = "stored"
+    id: int = 0
+    body: bytes = b""
+    error: str = ""
+
+
 Frame: TypeAlias = (
     Hello | Welcome | Open | Event | End | Error | Cancel | Ping | Pong | Bye
     | Configure | Ready | Resolve | Resolved | Sent | Health | Beat | Pause | Resume | Drain | Drained
+    | Renew | Renewal | Renewed | Stored
 )  # fmt: skip
 
 _KINDS: tuple[type[Frame], ...] = (
     Hello, Welcome, Open, Event, End, Error, Cancel, Ping, Pong, Bye,
     Configure, Ready, Resolve, Resolved, Sent, Health, Beat, Pause, Resume, Drain, Drained,
+    Renew, Renewal, Renewed, Stored,
 )  # fmt: skip
 
 _READERS: dict[str, Callable[[Fields, str], Any]] = {

@@ -52,8 +52,9 @@ class Provider:
 
     ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
     path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``isolation``: what its worker
-    does where this system cannot put the whole cage on. ``catalog`` is what the operator states of models, by id:
-    fields as ``kruxos.catalog.Shelf`` takes them.
+    does where this system cannot put the whole cage on. ``oauth_issuer`` is who gives and renews the tokens of a login,
+    ``oauth_client_id`` as whom we ask there; None where one signs in otherwise. ``catalog`` is what the operator states
+    of models, by id: fields as ``kruxos.catalog.Shelf`` takes them.
     """
 
     name: str
@@ -74,6 +75,8 @@ class Provider:
     proxy: str | None = None
     ca_bundle: str | None = None
     memory_max_bytes: int | None = None
+    oauth_issuer: str | None = None
+    oauth_client_id: str | None = None
     isolation: Isolation = "best_effort"
 
     def to_settings(self) -> dict[str, Any]:
@@ -122,6 +125,8 @@ class ModelsConfig:
 class Destination:
     """Where a provider's key may go: the origin ``https://host:port``, by which proxy, trusting which CA file.
 
+    A login goes to two origins, the provider's and its issuer's, and is bound to both.
+
     The CA file counts by its path: what it holds is renewed now and then, by whoever may write it.
     """
 
@@ -136,4 +141,7 @@ class Destination:
 
 def destination(provider: Provider) -> Destination:
     """What the provider's vault record is bound to."""
-    return Destination(parse_address(provider.base_url).origin, provider.proxy, provider.ca_bundle)
+    origin = parse_address(provider.base_url).origin
+    issuer = origin if provider.oauth_issuer is None else parse_address(provider.oauth_issuer).origin
+    both = origin if issuer == origin else f"{origin} and {issuer}"
+    return Destination(both, provider.proxy, provider.ca_bundle)

@@ -62,7 +62,7 @@ _SPECIAL = {
         "its address has changed, so its key is withheld",
         "check base_url in models.yaml, then: kruxos model confirm {name}",
     ),
-    "needs_login": ("the subscription login has ended", "kruxos model add openai-codex --auth oauth"),
+    "needs_login": ("it is not signed in, or the login has ended", "kruxos model login {name}"),
     "no_provider": (
         "no provider available",
         "enable it (kruxos model enable {name}), or add one: kruxos model add anthropic --auth api-key",

@@ -25,13 +25,14 @@ from kruxos.cores import supervision
 from kruxos.cores.names import Name
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
-from kruxos.errors import BY_CODE, KruxosError
+from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError
 from kruxos.fields import Fields
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
 from kruxos.service.names import Asker, Names
+from kruxos.service.renewing import LoginStore, Renewing
 from kruxos.service.timers import Timer, Timers
 
 EXIT_WITHIN_S = 2.0
@@ -85,6 +86,7 @@ class Provider:
 
     name: str
     core: Supervision
+    renewing: Renewing
     enabled: bool = False
     model: str = ""
     processes: dict[int, Process] = field(default_factory=dict[int, Process])
@@ -109,10 +111,11 @@ class Fleet:
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
         tell: Callable[[str, supervision.Announce], None],
+        logins: LoginStore,
         names: Names | None = None,
     ) -> None:
         self._launching, self._timers, self._nursery = launching, timers, nursery
-        self._setup_of, self._log_of, self._tell = setup_of, log_of, tell
+        self._setup_of, self._log_of, self._tell, self._logins = setup_of, log_of, tell, logins
         self._names = names or Names(nursery)
         self._dispatches = 0
         self.providers: dict[str, Provider] = {}
@@ -130,7 +133,7 @@ class Fleet:
         for name, wanted in enabled.items():
             provider = self.providers.get(name)
             if provider is None:
-                provider = self.providers[name] = Provider(name, Supervision(random.random))
+                provider = self.providers[name] = self._new_provider(name)
             was_enabled, provider.enabled = provider.enabled, wanted
             if not wanted:
                 if provider.core.state != "stopped":
@@ -146,6 +149,14 @@ class Fleet:
         provider.health, provider.cooling = wire.Health(), {}
         if provider.core.state != "stopped":
             self.apply(name, supervision.Restart(reason="limits cleared by operator"))
+
+    def _new_provider(self, name: str) -> Provider:
+        def login_ended(number: int) -> None:
+            self._step(provider, supervision.Unfit(number, NeedsLoginError.code))
+
+        renewing = Renewing(name, self._logins, self._nursery, login_ended)
+        provider = Provider(name, Supervision(random.random), renewing)
+        return provider
 
     # Calls
 
@@ -263,6 +274,7 @@ class Fleet:
 
     def _promote(self, provider: Provider, process: Process) -> None:
         provider.current = process
+        provider.renewing.promoted(process.number)
         waiting, provider.waiting = provider.waiting, {}
         for number, (frame, sink) in waiting.items():
             self._send_open(process, number, frame, sink)
@@ -353,6 +365,7 @@ class Fleet:
         if provider.current is process:
             provider.current = None
         self._step(provider, supervision.Exited(process.number, code, reason))
+        provider.renewing.gone(process.number)
         told = reason or supervision.describe_exit(code)
         in_flight, process.in_flight = process.in_flight, {}
         for sink in in_flight.values():
@@ -390,6 +403,8 @@ class Fleet:
                 process.asker.ask(frame)
             case wire.Ready():
                 self._step(provider, supervision.BecameReady(process.number))
+            case wire.Renew() | wire.Renewed():
+                provider.renewing.on_frame(process.number, frame, process.link.send)
             case wire.Drained():
                 self._step(provider, supervision.Drained(process.number))
             case _:

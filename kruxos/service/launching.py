@@ -6,7 +6,6 @@ is started again; requests made meanwhile wait. Workers that exist do not notice
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 import trio
 
 from kruxos.launcher import channel, linux
+from kruxos.launcher.paths import import_paths
 
 RESTART_PAUSE_S = 0.05
 RESTART_PAUSE_MAX_S = 5.0
@@ -132,16 +132,6 @@ class Launching:
         tickets, self._tickets = self._tickets, {}
         for request in tickets.values():
             request.on_result(None, "the launcher died")
-
-
-def import_paths() -> list[str]:
-    """Where a worker finds what it imports, without site packages' start-up code."""
-    places = [path for path in sys.path if path and os.path.isdir(path)]  # noqa: PTH112 - strings in, strings out
-    for name in ("kruxos", "kruxos_workers"):
-        spec = importlib.util.find_spec(name)
-        for location in (spec.submodule_search_locations or []) if spec is not None else []:
-            places.append(os.path.dirname(os.path.abspath(location)))  # noqa: PERF401, PTH100, PTH120
-    return list(dict.fromkeys(os.path.abspath(place) for place in places))  # noqa: PTH100
 
 
 async def wait_exit(pid: int) -> int | None:

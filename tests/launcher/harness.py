@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from kruxos.launcher import channel, linux
-from kruxos.service.launching import import_paths
+from kruxos.launcher.paths import import_paths
 
 BOOT = (
     "import sys; fd, module, sys.path[:0] = int(sys.argv[1]), sys.argv[2], sys.argv[3:]; "

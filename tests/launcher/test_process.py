@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from kruxos.launcher import channel
-from kruxos.service.launching import import_paths
+from kruxos.launcher.paths import import_paths
 from tests.launcher.harness import PATIENCE_S, Launcher, wait_code
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(sys.platform != "linux", reason="the kernel calls are Linux's")]

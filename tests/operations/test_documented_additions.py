@@ -75,7 +75,7 @@ def ask(provider: Provider) -> Asked:
     network = ScriptedNetwork([Script([json_answer(200, json.dumps(ANSWERS[settings.dialect.name]))])])
     client = ProviderClient(settings.base_url, auth=settings.auth(), network=network)
     outlet = Outlet()
-    worker = Worker(settings, client, Gate(Limits(lambda: 0.5), lambda: None), outlet, lambda: NOW)
+    worker = Worker(settings, client, Gate(Limits(lambda: 0.5), lambda: None), outlet, now=lambda: NOW)
     body = msgpack.packb(encode_request(Request([Message.of("user", "hi")])))
     trio.run(Exchange(worker, wire.Open(id=1, body=body, stream=False)).run)
     head, _, sent = bytes(network.streams[0].sent).decode().partition("\r\n\r\n")

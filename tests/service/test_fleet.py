@@ -15,6 +15,7 @@ import trio
 from kruxos import wire
 from kruxos.cores import supervision
 from kruxos.cores.names import Found
+from kruxos.errors import NeedsLoginError
 from kruxos.link import Link
 from kruxos.service.fleet import Fleet, Setup
 from kruxos.service.launching import Launching, Request
@@ -38,6 +39,16 @@ class FakeLauncher:
         self.requests.append(request)
         self.ends.append(request.link.dup())
         request.link.close()
+
+
+class NoLogins:
+    """A vault without a login."""
+
+    def lend_login(self, provider: str) -> bytes:
+        raise NeedsLoginError
+
+    def store_login(self, provider: str, lent: bytes, record: bytes) -> bool:
+        return False
 
 
 @dataclass
@@ -78,7 +89,7 @@ async def scene(setup: Setup, look_up: Callable[[str, int], Any] | None = None) 
     async with trio.open_nursery() as nursery:
         fleet = Fleet(
             cast("Launching", launcher), Timers(), nursery, lambda _: setup, lambda _: os.open(os.devnull, os.O_WRONLY),
-            lambda *_: None, Names(nursery, resolve),
+            lambda *_: None, NoLogins(), Names(nursery, resolve),
         )  # fmt: skip
         fleet.configure({"p": True}, set())
         worker = Link(launcher.ends[0])

@@ -10,7 +10,10 @@ from typing import Any, cast
 import pytest
 
 from kruxos.config.load import load
-from kruxos.errors import ProviderMisconfiguredError
+from kruxos.config.model import Destination
+from kruxos.config.secret import Secret
+from kruxos.errors import NeedsLoginError, ProviderMisconfiguredError
+from kruxos.login import Login
 from kruxos.service.fleet import Setup
 from kruxos.service.setups import CA_BUNDLE_BYTES_MAX, worker_setup
 from kruxos.vault.vault import Vault
@@ -77,3 +80,38 @@ def test_a_ca_bundle_without_end_is_refused(tmp_path: Path) -> None:
         file.truncate(CA_BUNDLE_BYTES_MAX + 1)
     with pytest.raises(ProviderMisconfiguredError, match="is larger than"):
         setup(f"    ca_bundle: {tmp_path}/large.pem\n")
+
+
+class LoginVault:
+    """A vault with one login, whatever its name."""
+
+    def __init__(self, login: Login) -> None:
+        self.login = login
+
+    def get(self, _name: str, _destination: Destination) -> Secret:
+        return Secret(self.login.to_record())
+
+
+def signed_in(login: Login, more: str = "") -> Setup:
+    text = f"providers:\n  p:\n    type: openai-codex\n    model: m\n{more}"
+    return worker_setup(load(text).providers["p"], cast("Vault", LoginVault(login)))
+
+
+def test_a_worker_with_a_login_reaches_its_issuer_too() -> None:
+    login = Login("access", "refresh", "account-1")
+    made = signed_in(login, "    oauth_issuer: https://login.example:8443\n")
+    assert made.ports == (443, 8443)
+    assert set(made.names) == {("chatgpt.com", 443), ("login.example", 8443)}
+    settings = read_settings("p", made.settings, made.secret)
+    assert settings.login == login
+    assert (settings.oauth_issuer, settings.account_id) == ("https://login.example:8443", "account-1")
+
+
+def test_behind_a_proxy_a_login_is_renewed_through_it() -> None:
+    made = signed_in(Login("access", "refresh"), "    proxy: https://proxy.example.net:3128\n")
+    assert (made.ports, set(made.names)) == ((3128,), {("proxy.example.net", 3128)})
+
+
+def test_a_login_that_has_ended_starts_no_worker() -> None:
+    with pytest.raises(NeedsLoginError, match="kruxos model login p"):
+        signed_in(Login("access", "refresh").over("refresh_token_reused"))

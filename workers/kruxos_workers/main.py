@@ -17,6 +17,7 @@ import os
 import random
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,13 +28,17 @@ from kruxos.cores.supervision import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
+from kruxos.login import Login
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
 from kruxos_workers.limits import Limits
 from kruxos_workers.listing import Listing
 from kruxos_workers.names import AskedNames
-from kruxos_workers.settings import read_settings
+from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
+from kruxos_workers.oauth.keeper import Keeper
+from kruxos_workers.oauth.life import Life
+from kruxos_workers.settings import Settings, read_settings
 
 BEAT_EVERY_S = 1.0
 
@@ -60,6 +65,7 @@ async def _run(inheritance: Inheritance) -> None:
     async with trio.open_nursery() as nursery:
         names = AskedNames(link)
         desk = Desk(link, _make_worker(frame, link, names), nursery, names)
+        desk.keeper = _make_keeper(desk)
         nursery.start_soon(link.run_writer)
         nursery.start_soon(_beat, link, desk, inheritance.statm_fd)
         nursery.start_soon(desk.worker.gate.run)
@@ -87,15 +93,7 @@ async def _configured(link: Link) -> tuple[wire.Configure, list[wire.Frame]] | N
 def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker:
     try:
         settings = read_settings(frame.provider, frame.settings, frame.body)
-        client = ProviderClient(
-            settings.base_url,
-            auth=settings.auth(),
-            headers=settings.headers,
-            network=TrioNetwork(names.resolve),
-            ca_bundle=settings.ca_bundle,
-            proxy=None if settings.proxy is None else proxy_from_url(settings.proxy),
-            limits=ClientLimits(connect_s=settings.time_limits.connect_s),
-        )
+        client = _client(settings, names, settings.base_url, settings.headers, settings.auth())
     except KruxosError as error:
         print(f"{error.code}: {error.message}", flush=True)  # noqa: T201 - standard output is this worker's log
         raise SystemExit(EXIT_CONFIGURATION) from None
@@ -104,10 +102,42 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
     return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits)), link)
 
 
+def _client(
+    settings: Settings, names: AskedNames, base_url: str, headers: Mapping[str, str], auth: Mapping[str, str]
+) -> ProviderClient:
+    """Speaks to the provider, or to the issuer of its login, on the same way."""
+    return ProviderClient(
+        base_url,
+        auth=auth,
+        headers=headers,
+        network=TrioNetwork(names.resolve),
+        ca_bundle=settings.ca_bundle,
+        proxy=None if settings.proxy is None else proxy_from_url(settings.proxy),
+        limits=ClientLimits(connect_s=settings.time_limits.connect_s),
+    )
+
+
 def _tell_limits(link: Link, limits: Limits) -> None:
     now = time.time()
     until, reason = limits.cooling(now) or (None, None)
     link.send(wire.Health(cooling_until=until, reason=reason, state=limits.state(now)))
+
+
+def _make_keeper(desk: Desk) -> Keeper | None:
+    """Who keeps the worker's login fresh, where it has one."""
+    worker, settings = desk.worker, desk.worker.settings
+    if settings.login is None:
+        return None
+
+    def use(login: Login) -> None:
+        worker.client.replace_auth(settings.signed_in(login).auth())
+
+    client = _client(settings, desk.names, settings.oauth_issuer, {"originator": ORIGINATOR}, {})
+    issuer, life = Issuer(client, settings.oauth_client_id), Life(settings.login, random.random)
+    keeper = Keeper(settings.provider, life, issuer, desk.link.send, use, desk.nursery, desk.maybe_drained)
+    worker.login = keeper
+    desk.nursery.start_soon(keeper.run)
+    return keeper
 
 
 @dataclass(slots=True)
@@ -118,6 +148,7 @@ class Desk:
     worker: Worker
     nursery: trio.Nursery
     names: AskedNames
+    keeper: Keeper | None = None
     exchanges: dict[int, Exchange | Listing] = field(default_factory=dict[int, "Exchange | Listing"])
     draining: bool = False
     leaving: bool = False
@@ -148,7 +179,11 @@ class Desk:
                 self.names.on_answer(frame)
             case wire.Drain():
                 self.draining = True
-                self._maybe_drained()
+                if self.keeper is not None:
+                    self.keeper.drain()
+                self.maybe_drained()
+            case wire.Renewal() | wire.Stored() if self.keeper is not None:
+                self.keeper.on_frame(frame)
             case wire.Bye():
                 self.leaving = True
             case wire.Ping():
@@ -161,10 +196,12 @@ class Desk:
             await exchange.run()
         finally:
             del self.exchanges[exchange.frame.id]
-        self._maybe_drained()
+        self.maybe_drained()
 
-    def _maybe_drained(self) -> None:
-        if self.draining and not self.exchanges:
+    def maybe_drained(self) -> None:
+        """Tells the supervisor when nothing is left that this worker's end would lose."""
+        renewing = self.keeper is not None and self.keeper.busy
+        if self.draining and not self.exchanges and not renewing:
             self.link.send(wire.Drained())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kruxos import catalog
@@ -12,6 +12,7 @@ from kruxos.dialects.base import Dialect
 from kruxos.dialects.profiles import Profile
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos.fields import Fields
+from kruxos.login import Login, read_login
 from kruxos_workers.limits import Configured
 
 CONNECT_S = 10.0
@@ -37,7 +38,8 @@ class TimeLimits:
 class Settings:
     """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
 
-    ``account_id`` names the account that a login is for. ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the
+    ``account_id`` names the account that a login is for. ``login`` is there where one signs in with an account:
+    ``oauth_issuer`` renews it, for ``oauth_client_id``. ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the
     system's certificates. ``stated`` is what the operator says of models (``kruxos.catalog.Shelf``);
     ``refuses_retired``: retired models are errors, not replaced.
     """
@@ -57,6 +59,9 @@ class Settings:
     account_id: str = ""
     stated: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     refuses_retired: bool = False
+    login: Login | None = None
+    oauth_issuer: str = ""
+    oauth_client_id: str = ""
 
     @property
     def shelf(self) -> catalog.Shelf:
@@ -72,6 +77,10 @@ class Settings:
             return {self.profile.auth: self.secret}
         account = {"chatgpt-account-id": self.account_id} if self.account_id else {}
         return {"authorization": f"Bearer {self.secret}", **account}
+
+    def signed_in(self, login: Login) -> Settings:
+        """The same with another login."""
+        return replace(self, login=login, secret=login.access_token, account_id=login.account_id)
 
 
 def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Settings:
@@ -99,6 +108,9 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         account_id=credentials.maybe_text("account_id") or "",
         stated=fields.object("catalog"),
         refuses_retired=fields.maybe_text("retired_models") == "refuse",
+        login=read_login(secret) if fields.maybe_text("auth") == "oauth" else None,
+        oauth_issuer=fields.maybe_text("oauth_issuer") or "",
+        oauth_client_id=fields.maybe_text("oauth_client_id") or "",
     )
 
 
