@@ -13,91 +13,26 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
 
 import trio
 
 from kruxos import wire
-from kruxos.config.model import Isolation
 from kruxos.cores import supervision
-from kruxos.cores.names import Name
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError
-from kruxos.fields import Fields
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
 from kruxos.service.names import Asker, Names
+from kruxos.service.providers import Process, Provider, Setup, Sink, cooling_of
 from kruxos.service.renewing import LoginStore, Renewing
-from kruxos.service.timers import Timer, Timers
+from kruxos.service.timers import Timers
 
 EXIT_WITHIN_S = 2.0
 """A worker whose link ended is given this long to be gone before it is killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a worker is told: settings as plain values, and its secret; and how far it reaches.
-
-    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of.
-    """
-
-    settings: dict[str, Any]
-    secret: bytes
-    isolation: Isolation = "best_effort"
-    ports: tuple[int, ...] = ()
-    names: frozenset[Name] = frozenset()
-
-
-class Sink(Protocol):
-    """Whoever waits for the frames of one dispatch."""
-
-    def on_frame(self, frame: wire.Frame) -> None:
-        """One frame about the dispatch."""
-        ...
-
-    def on_lost(self, reason: str) -> None:
-        """The worker is gone, or there is none."""
-        ...
-
-
-@dataclass(slots=True)
-class Process:
-    """One worker process and its link."""
-
-    number: int
-    link: Link
-    asker: Asker
-    started_at: float
-    pid: int | None = None
-    pid_known: trio.Event = field(default_factory=trio.Event)
-    in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
-    rss_bytes: int = 0
-    killed: bool = False
-
-
-@dataclass(slots=True)
-class Provider:
-    """One configured provider: its core, its processes, and what waits for a worker to be ready."""
-
-    name: str
-    core: Supervision
-    renewing: Renewing
-    enabled: bool = False
-    model: str = ""
-    processes: dict[int, Process] = field(default_factory=dict[int, Process])
-    current: Process | None = None
-    waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
-    health: wire.Health = field(default_factory=wire.Health)
-    cooling: dict[str, tuple[float, str]] = field(default_factory=dict[str, tuple[float, str]])
-    timer: Timer | None = None
-    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
-    last_error: str = ""
-    last_error_at: float | None = None
 
 
 class Fleet:
@@ -147,6 +82,8 @@ class Fleet:
         """What was learned of a provider's limits is dropped; its worker is replaced by one that knows nothing."""
         provider = self.providers[name]
         provider.health, provider.cooling = wire.Health(), {}
+        for process in provider.processes.values():
+            process.forgotten = True
         if provider.core.state != "stopped":
             self.apply(name, supervision.Restart(reason="limits cleared by operator"))
 
@@ -389,9 +326,9 @@ class Fleet:
             case wire.Beat():
                 process.rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
-            case wire.Health() if provider.current in (process, None):
+            case wire.Health() if provider.current in (process, None) and not process.forgotten:
                 # a predecessor that drains knows less than its successor
-                provider.health, provider.cooling = frame, _cooling_of(frame)
+                provider.health, provider.cooling = frame, cooling_of(frame)
             case _:
                 self._on_life(provider, process, frame, setup)
 
@@ -428,18 +365,6 @@ class Fleet:
             )
         )
         process.link.flush()
-
-
-def _cooling_of(health: wire.Health) -> dict[str, tuple[float, str]]:
-    """Until when, and why, each model is left alone, "" for all of them. Raises ``BadRequestError``."""
-    places = Fields(Fields(health.state).object("places"))
-    found: dict[str, tuple[float, str]] = {}
-    for name in Fields(health.state).object("places"):
-        place = Fields(places.object(name))
-        until = place.maybe_number("until")
-        if until is not None:
-            found[name] = until, place.maybe_text("reason") or "rate_limited"
-    return found
 
 
 async def _write(link: Link) -> None:

@@ -32,9 +32,10 @@ from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
 from kruxos.service.calls import Calls, Running
 from kruxos.service.doors import AgentDoor
-from kruxos.service.fleet import Fleet, Provider, Setup
+from kruxos.service.fleet import Fleet
 from kruxos.service.journal import LOG
 from kruxos.service.launching import Launching
+from kruxos.service.providers import Provider, Setup
 from kruxos.service.setups import login_of, routing_facts, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.transport import Peer

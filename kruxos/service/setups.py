@@ -15,7 +15,7 @@ from kruxos.cores.routing import ProviderFacts, RoutingFacts
 from kruxos.dialects.profiles import choose_profile, origin_of
 from kruxos.errors import BadRequestError, NeedsLoginError, NoCredentialsError, ProviderMisconfiguredError
 from kruxos.login import read_login
-from kruxos.service.fleet import Setup
+from kruxos.service.providers import Setup
 from kruxos.vault.vault import Vault, record_name
 
 CA_BUNDLE_BYTES_MAX = 4 * 1024 * 1024

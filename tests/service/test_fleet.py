@@ -17,9 +17,10 @@ from kruxos.cores import supervision
 from kruxos.cores.names import Found
 from kruxos.errors import NeedsLoginError
 from kruxos.link import Link
-from kruxos.service.fleet import Fleet, Setup
+from kruxos.service.fleet import Fleet
 from kruxos.service.launching import Launching, Request
 from kruxos.service.names import QUESTIONS_MAX, Names
+from kruxos.service.providers import Setup
 from kruxos.service.timers import Timers
 
 FULL = {"level": "full", "missing": []}

@@ -14,7 +14,7 @@ from kruxos.config.model import Destination
 from kruxos.config.secret import Secret
 from kruxos.errors import NeedsLoginError, ProviderMisconfiguredError
 from kruxos.login import Login
-from kruxos.service.fleet import Setup
+from kruxos.service.providers import Setup
 from kruxos.service.setups import CA_BUNDLE_BYTES_MAX, worker_setup
 from kruxos.vault.vault import Vault
 from kruxos_workers.settings import read_settings

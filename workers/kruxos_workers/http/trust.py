@@ -56,6 +56,7 @@ def _new_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # set by some builds of Python; a cut answer must not look whole
     context.set_alpn_protocols(["http/1.1"])
     context.load_verify_locations(cadata=system_roots())
     return context
