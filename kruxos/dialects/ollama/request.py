@@ -25,7 +25,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     """One request for the target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say."""
     if request.native is not None and request.native.dialect == "ollama":
         return _encode_native(request, request.native, target)
-    draft = Draft.of(request, target)
+    draft = Draft.of(request, target, str)
     body = _body(draft)
     draft.tell_dropped_states()
     return EncodedRequest(
@@ -53,8 +53,8 @@ def _body(draft: Draft) -> dict[str, Any]:
     if max_tokens is not None:
         options["num_predict"] = max_tokens
     options |= draft.sampling()
-    if request.stop:
-        options["stop"] = request.stop
+    stops = draft.stops()
+    options |= {"stop": stops} if stops else {}
     if request.metadata:
         draft.drop("metadata", "it stays with the gateway")
     return body | {"options": options, "truncate": False, "shift": False}

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
 from kruxos.dialects.efforts import fitting, omitted_effort, openai_effort, thinks
-from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers, schema_of
+from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers
+from kruxos.dialects.structured import check_tools, json_words, openai_strict, strict_format, tool_schema
 from kruxos.dialects.text import body_bytes
 from kruxos.errors import UnsupportedError
 from kruxos.messages import Native, Request
@@ -54,7 +55,11 @@ def _effort(draft: Draft) -> str | None:
 
 def _body(draft: Draft) -> dict[str, Any]:
     request, target = draft.request, draft.target
+    check_tools(draft)
     items = Items(draft)
+    words = json_words(draft, items.texts())
+    if words is not None:
+        items.insert_instructions(words)
     body: dict[str, Any] = {"model": target.model}
     instructions = items.instructions or _stand_in(draft)
     if instructions:
@@ -68,7 +73,7 @@ def _body(draft: Draft) -> dict[str, Any]:
     body |= _reasoning(draft, effort, is_thinking=is_thinking)
     wish = draft.output_format()
     if wish is not None:
-        body["text"] = {"format": wish}
+        body["text"] = {"format": strict_format(draft, wish)}
     if _may_think(draft):  # a model that can't refuses to be asked for its reasoning
         body["include"] = [ENCRYPTED_REASONING]
     body["store"] = False
@@ -87,9 +92,10 @@ def _tool(draft: Draft, index: int) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": "function", "name": draft.names.sent(tool.name)}
     if tool.description:
         wire["description"] = tool.description
-    wire["parameters"] = schema_of(tool)
+    wire["parameters"] = schema = tool_schema(draft, index)
     if draft.target.profile.strict_tools:  # left out, it could mean either
-        wire["strict"] = bool(tool.strict)
+        strict = openai_strict(draft, schema, f"tools[{index}].parameters") if tool.strict else None
+        wire |= {"parameters": strict or schema, "strict": strict is not None}
     elif tool.strict:
         draft.drop("strict", f"{draft.target.profile.name} has no strict tools")
     return wire
