@@ -163,6 +163,8 @@ class Draft:
 
 def row_of(target: Target, model: str) -> catalog.Model | None:
     """What the catalogue knows of a model at the target."""
+    if target.shelf is not None:
+        return target.shelf.lookup(model)
     return catalog.lookup(target.profile.catalogue or target.profile.name, model)
 
 

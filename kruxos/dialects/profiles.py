@@ -39,7 +39,9 @@ class Profile:
     the conversation, ``instructions`` what stands in where an agent gives none. ``summary``: the summary of reasoning
     to ask for. ``refused_fields`` are fields of the protocol that it answers with an error. ``keeps_nothing``: an
     answer can't be referred to later. ``pads_streams``: against eavesdroppers, unless told not to. ``login``: its
-    credentials are a login that has to be renewed.
+    credentials are a login that has to be renewed. ``first_event_s``: how long the first word may take, where that is
+    longer than usual. ``documented_efforts``: levels that the product's documentation maps to others, for models that
+    lack the level itself.
     """
 
     name: str
@@ -82,6 +84,8 @@ class Profile:
     keeps_nothing: bool = False
     pads_streams: bool = False
     login: bool = False
+    first_event_s: float = 0.0
+    documented_efforts: tuple[tuple[str, str], ...] = ()
 
 
 ANTHROPIC = Profile(
@@ -130,11 +134,12 @@ OPENAI_CODEX = Profile(
     keeps_nothing=True,
     login=True,
 )
-GENERIC = Profile("generic", "openai-chat", "", reasoning="as_named", documents="file")
+GENERIC = Profile("generic", "openai-chat", "", thinking="openai", reasoning="as_named", documents="file")
 DEEPSEEK = Profile(
     "deepseek",
     "openai-chat",
     "https://api.deepseek.com",
+    thinking="switch_and_effort",
     sampling=_OPENAI - {"seed"},
     json_schema=False,
     forced_tool_choice="without_thinking",
@@ -145,6 +150,8 @@ GLM = Profile(
     "glm",
     "openai-chat",
     "https://api.z.ai/api/paas/v4",
+    thinking="switch_and_effort",
+    documented_efforts=(("low", "none"), ("medium", "high"), ("max", "high")),
     sampling=frozenset({"temperature", "top_p", "seed", "stop"}),
     temperature_min=0.01,
     temperature_max=1.0,
@@ -160,6 +167,8 @@ GROK = Profile(
     "grok",
     "openai-chat",
     "https://api.x.ai/v1",
+    thinking="openai",
+    documented_efforts=(("none", "low"), ("medium", "high"), ("max", "high")),
     sampling=frozenset({"temperature", "top_p", "seed"}),
     strict_tools=False,
     max_tokens_field="max_completion_tokens",
@@ -169,6 +178,7 @@ MISTRAL = Profile(
     "mistral",
     "openai-chat",
     "https://api.mistral.ai/v1",
+    thinking="openai",
     temperature_max=1.0,
     seed_field="random_seed",
     tools_max=128,
@@ -185,6 +195,7 @@ GROQ = Profile(
     "groq",
     "openai-chat",
     "https://api.groq.com/openai/v1",
+    thinking="openai",
     sampling=frozenset({"temperature", "top_p", "seed", "stop"}),
     max_tokens_field="max_completion_tokens",
     stops_max=4,
@@ -194,6 +205,7 @@ OPENROUTER = Profile(
     "openrouter",
     "openai-chat",
     "https://openrouter.ai/api/v1",
+    thinking="passed_through",
     headers=(("HTTP-Referer", "https://kruxos.com"), ("X-OpenRouter-Title", "KruxOS"), ("X-Title", "KruxOS")),
     reasoning="details",
     names_begin_with_letter=True,
@@ -211,7 +223,7 @@ GEMINI = Profile(
     names_begin_with_letter=True,
     stops_max=5,
 )
-OLLAMA = Profile("ollama", "ollama", "http://localhost:11434")
+OLLAMA = Profile("ollama", "ollama", "http://localhost:11434", first_event_s=600.0)
 
 PROFILES = {
     row.name: row

@@ -62,7 +62,7 @@ def _body(draft: Draft) -> dict[str, Any]:
 
 def _context(draft: Draft, body: dict[str, Any], max_tokens: int | None) -> int:
     row = family_of(draft.target.model)
-    limit = row.context if row else None
+    limit = (draft.row.context if draft.row else None) or (row.context if row else None)
     needed = needed_tokens(body)
     if limit is not None and needed > limit:
         message = f"the prompt is about {needed} tokens, the model holds {limit}: it may be refused, or cut"

@@ -15,7 +15,7 @@ from kruxos.dialects.structured import check_tools, json_words, openai_strict, s
 from kruxos.dialects.text import body_bytes
 from kruxos.messages import Native, Request
 
-from .thinking import thinking_fields, thinks
+from .thinking import OFF, thinking_fields, thinks
 from .turns import TOOL_IDS, chat_messages, texts_of
 
 PATH = "/chat/completions"
@@ -44,7 +44,7 @@ def _body(draft: Draft) -> dict[str, Any]:
         body |= _tool_choice(draft)
     thinking = thinking_fields(draft)
     if body.get("tool_choice", "auto") not in ("auto", "none"):
-        thinking |= FORCED_TOOL_CHOICES[profile.forced_tool_choice](draft)
+        thinking = FORCED_TOOL_CHOICES[profile.forced_tool_choice](draft, thinking)
     max_tokens = draft.max_tokens()
     if max_tokens is not None:
         body[profile.max_tokens_field] = max_tokens
@@ -100,14 +100,16 @@ def _tool_choice(draft: Draft) -> dict[str, Any]:
     return fields
 
 
-def _forced_plain(_draft: Draft) -> dict[str, Any]:
-    return {}
+def _forced_plain(_draft: Draft, thinking: dict[str, Any]) -> dict[str, Any]:
+    return thinking
 
 
-def _forced_without_thinking(draft: Draft) -> dict[str, Any]:
+def _forced_without_thinking(draft: Draft, thinking: dict[str, Any]) -> dict[str, Any]:
     """DeepSeek refuses a forced tool while it thinks, and thinks unless told not to (DeepSeek docs: thinking mode)."""
+    if thinking == OFF:
+        return thinking
     draft.tell("thinking_off", "thinking was switched off: the provider does not think when a tool is forced")
-    return {"thinking": {"type": "disabled"}}
+    return OFF
 
 
 FORCED_TOOL_CHOICES = {"plain": _forced_plain, "without_thinking": _forced_without_thinking}

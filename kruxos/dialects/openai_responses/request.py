@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.efforts import SCALE, clamped, omitted_effort, openai_effort, thinks
+from kruxos.dialects.efforts import fitting, omitted_effort, openai_effort, thinks
 from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers
 from kruxos.dialects.structured import check_tools, json_words, openai_strict, strict_format, tool_schema
 from kruxos.dialects.text import body_bytes
@@ -30,9 +30,6 @@ PASSED_HEADERS = (
     "x-codex-turn-state", LITE_HEADER,
 )  # fmt: skip
 EFFORTS = {"omitted": omitted_effort, "openai": openai_effort}
-ROOMS_TOKENS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 24_000, "max": 24_000}
-"""What thinking at an effort may take of the output tokens."""
-_ANSWER_SHARE = 4
 _SAMPLING = ("temperature", "top_p")
 _KEPT = ("previous_response_id", "conversation", "prompt")
 
@@ -52,22 +49,8 @@ def encode(request: Request, target: Target) -> EncodedRequest:
 
 def _effort(draft: Draft) -> str | None:
     effort = EFFORTS.get(draft.target.profile.thinking, omitted_effort)(draft)
-    return _fitting(draft, effort) if effort in ROOMS_TOKENS else effort
-
-
-def _fitting(draft: Draft, effort: str) -> str:
-    """The effort that leaves part of the output to the answer: what the model thinks counts as output."""
-    limit, ways = draft.request.max_output_tokens, draft.row.thinking if draft.row else None
-    if limit is None or ways is None or "max_output_tokens" in draft.target.profile.refused_fields:
-        return effort
-    room = limit - limit // _ANSWER_SHARE
-    place = SCALE.index(effort)
-    fitting = [level for level in ways.efforts if ROOMS_TOKENS.get(level, 0) <= room and SCALE.index(level) <= place]
-    used = max(fitting or ways.efforts[:1], key=SCALE.index)
-    if used != effort:
-        why = f"max_output_tokens leaves room for {room} tokens of thinking"
-        draft.notices.append(clamped(draft.request.thinking_effort or effort, used, draft.target.model, why))
-    return used
+    takes_limit = "max_output_tokens" not in draft.target.profile.refused_fields
+    return fitting(draft, effort) if effort is not None and takes_limit else effort
 
 
 def _body(draft: Draft) -> dict[str, Any]:
