@@ -14,7 +14,7 @@ from kruxos.cli.parsing import Subparsers, add_json, example_text
 from kruxos.cli.status_view import RULE_COLUMNS
 from kruxos.cli.terminal import Terminal, clean, plain, styled, terminal_of
 
-ANSWER_WITHIN_S = 60.0
+ANSWER_WITHIN_S = 90.0
 INDENT = " " * len("[PASS] ")
 _STYLES = {"pass": "good", "warn": "warn", "fail": "bad"}
 
@@ -30,7 +30,9 @@ def add_parser(subparsers: Subparsers) -> None:
     """The command's options."""
     examples = example_text("kruxos verify\nkruxos verify --providers\nkruxos verify --quiet")
     parser = subparsers.add_parser("verify", description=_TEXT, epilog=examples)
-    parser.add_argument("--providers", action="store_true", help="connect to each provider's address as well")
+    parser.add_argument(
+        "--providers", action="store_true", help="connect to each provider, and ask for its list of models"
+    )
     parser.add_argument("--quiet", action="store_true", help="print what failed and no more: for health checks")
     add_json(parser)
 

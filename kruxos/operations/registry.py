@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from kruxos.operations import agents, catalogue, logins, logs, models, testing, usage, vault, verification, workers
+from kruxos.operations import (
+    agents,
+    catalogue,
+    efforts,
+    logins,
+    logs,
+    matrix,
+    models,
+    remote,
+    testing,
+    usage,
+    vault,
+    verification,
+    workers,
+)
 from kruxos.operations.base import Operation
 
-_MODULES = (workers, verification, models, logins, catalogue, testing, vault, agents, usage, logs)
+_MODULES = (
+    workers, verification, models, logins, catalogue, efforts, matrix, remote, testing, vault, agents, usage, logs,
+)  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

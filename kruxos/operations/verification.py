@@ -24,7 +24,7 @@ from kruxos.launcher.cage import landlock, syscalls
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations.advice import advise
 from kruxos.operations.base import Context, Operation
-from kruxos.operations.reaching import unreachable
+from kruxos.operations.proving import KEY_REFUSED, Finding, finding, prove
 from kruxos.paths import agent_socket, control_socket
 from kruxos.vault.problems import VaultError
 from kruxos.vault.vault import Entry, Vault, record_name
@@ -38,14 +38,6 @@ RECENT_S = 900.0
 """A provider's refusal of its key counts for this long; a later call may have gone well."""
 LANDLOCK_WANTED = 4
 """The first version that rules connections: docs/security.md."""
-_KEY_REFUSED = ("invalid_credentials", "insufficient_funds", "permission_denied", "needs_login")
-
-Finding = dict[str, str]
-
-
-def finding(name: str, state: str, detail: str, fix: str = "") -> Finding:
-    """One line of the answer."""
-    return {"name": name, "state": state, "detail": detail, "fix": fix}
 
 
 async def verify(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +56,7 @@ async def verify(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
         *await context.aside(lambda: list(_ledger(context))),
         *await context.aside(lambda: list(_providers(context, config, status))),
         *_isolation(config, status),
-        *(await context.aside(lambda: list(_reached(config))) if reach else []),
+        *(await prove(context, config) if reach else []),
         _disk(context.data.root),
     ]
     ok = all(each["state"] != "fail" for each in found)
@@ -256,7 +248,7 @@ def _worker_problem(worker: Mapping[str, Any], now: float) -> str:
     if worker["state"] == "backoff":
         return "worker_lost"
     lately = now - (worker.get("last_error_at") or 0.0) < RECENT_S
-    return str(worker["last_error"]) if lately and worker.get("last_error") in _KEY_REFUSED else ""
+    return str(worker["last_error"]) if lately and worker.get("last_error") in KEY_REFUSED else ""
 
 
 def _isolation(config: ModelsConfig, status: Mapping[str, Any] | None) -> Iterable[Finding]:
@@ -276,13 +268,6 @@ def _isolation(config: ModelsConfig, status: Mapping[str, Any] | None) -> Iterab
         f"this system offers {'the whole cage' if whole else 'only part of the cage'} (Landlock {landlock.version()})"
     )
     return [finding("Isolation", state, said, "" if whole else "Linux 6.7 or later with Landlock has all of it")]
-
-
-def _reached(config: ModelsConfig) -> Iterator[Finding]:
-    enabled = [each for each in config.providers.values() if each.enabled]
-    for name, problem in unreachable(enabled).items():
-        fix = "check the network and base_url; for a local server, that it runs" if problem else ""
-        yield finding(f"{name} (network)", "fail" if problem else "pass", problem or "takes connections", fix)
 
 
 OPERATIONS = (Operation("verify", verify, reads=True),)

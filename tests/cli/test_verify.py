@@ -81,6 +81,7 @@ def test_beside_a_gateway_everything_passes(
         assert re.search(rf"^\[PASS\] {name} ", done.out, re.MULTILINE), done.out
     assert re.search(r"^\[PASS\] fast +needs no key, worker ready$", done.out, re.MULTILINE)
     assert re.search(r"^\[PASS\] fast \(network\) +takes connections$", done.out, re.MULTILINE)
+    assert re.search(r"^\[PASS\] fast \(models\) +its own list has 2 models$", done.out, re.MULTILINE)
     quiet = kruxos("verify", "--quiet")
     assert (quiet.code, quiet.out) == (0, "")
     assert json.loads(kruxos.well("verify", "--json"))["ok"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sqlite3
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 
 from kruxos.config.load import load
+from kruxos.errors import InvalidCredentialsError, KruxosError, ProviderFailedError
 from kruxos.events import Usage
 from kruxos.ledger.calls import Call
 from kruxos.operations.reaching import unreachable
 from kruxos.operations.verification import clock_finding, socket_finding
 from kruxos.paths import agent_socket, control_socket
+from kruxos.wire import Open
 from tests.operations.conftest import KEY, Direct, Live
 
 CONFIG = """\
@@ -191,6 +194,39 @@ class TestReaching:
         assert found["gone (network)"]["detail"] == f"no connection to 127.0.0.1 port {refused}: connection refused"
         assert "off (network)" not in found
         assert "there (network)" not in by_name(direct("verify"))
+
+    @pytest.mark.parametrize(
+        ("answer", "state", "detail"),
+        [
+            ({"text": '[{"id": "m"}]'}, "pass", "its own list has 1 models"),
+            (InvalidCredentialsError("no"), "fail", "there: the provider refuses the key (no)"),
+            (ProviderFailedError("no"), "warn", "there: provider error (no)"),
+        ],
+    )
+    def test_in_a_gateway_its_list_of_models_proves_the_key(
+        self, live: Live, listening: int, answer: dict[str, str] | KruxosError, state: str, detail: str
+    ) -> None:
+        live.start_with(f"providers:\n  there: {{type: local, endpoint: 'http://127.0.0.1:{listening}'}}\n")
+        asked: list[str] = []
+
+        def answering(frame: Open) -> dict[str, Any]:
+            asked.append(frame.op)
+            if isinstance(answer, KruxosError):
+                raise answer
+            row: dict[str, Any] = {
+                "label": "",
+                "context": None,
+                "max_output": None,
+                "prices": {},
+                "abilities": [],
+                "retires": None,
+            }
+            return {"text": json.dumps([row | each for each in json.loads(answer["text"])])}
+
+        live.gateway.answer = answering
+        found = by_name(live("verify", providers=True))["there (models)"]
+        assert (found["state"], found["detail"]) == (state, detail)
+        assert asked == ["list_models"]
 
     def test_the_way_through_a_proxy_ends_at_the_proxy(self, refused: int) -> None:
         config = load(f"providers:\n  a: {{type: anthropic, proxy: 'http://127.0.0.1:{refused}'}}\n")
