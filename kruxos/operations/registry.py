@@ -10,7 +10,9 @@ from kruxos.operations import (
     logs,
     matrix,
     models,
+    recommending,
     remote,
+    standing,
     testing,
     usage,
     vault,
@@ -20,7 +22,8 @@ from kruxos.operations import (
 from kruxos.operations.base import Operation
 
 _MODULES = (
-    workers, verification, models, logins, catalogue, efforts, matrix, remote, testing, vault, agents, usage, logs,
+    workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
+    agents, usage, logs,
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

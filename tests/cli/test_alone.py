@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -203,6 +204,32 @@ class TestVault:
         assert wrong == Told(1, "", "error: this is not the vault's passphrase\nfix: try again\n")
         assert run("vault key file", "correct horse battery\n").code == 0
         assert run("vault status").out.startswith("Vault:   unlocked\n")
+
+
+class TestStanding:
+    def test_a_provider_is_shown_without_what_is_not_set(self, run: Command) -> None:
+        run("model add deepseek", KEY)
+        shown = run("model show deepseek").out
+        assert "Key:          stored for https://api.deepseek.com:443\n" in shown
+        assert "Default for:  chat\n" in shown
+        assert "Through" not in shown
+        assert json.loads(run("model show deepseek --json").out)["dialect"] == "openai-chat"
+
+    def test_why_says_what_mends_it(self, run: Command, kruxos: Kruxos) -> None:
+        kruxos.write_models("providers:\n  deepseek:\n    type: openai\n    base_url: https://api.deepseek.com/v1\n")
+        assert run("model why deepseek").out == (
+            "deepseek: no credentials configured (the gateway is not running).\n"
+            "  0 answered\n"
+            "  fix: kruxos vault add model-provider:deepseek api-key\n"
+        )
+        assert run("model why deepseek --since once").code == 2
+
+    def test_recommendations_are_a_table_and_a_command(self, run: Command, kruxos: Kruxos) -> None:
+        told = run("model recommend reasoning").out
+        assert re.search(r"^best reasoning +anthropic +claude-opus-\S+ +\$", told, re.MULTILINE)
+        assert re.search(r"^Add one: kruxos model add anthropic --model claude-opus-\S+$", told, re.MULTILINE)
+        assert run("model recommend nonsense").out.startswith("Nothing is recommended for this.")
+        assert not kruxos.root.exists()
 
 
 class TestOneAgent:
