@@ -6,6 +6,7 @@ from kruxos.operations import (
     agents,
     catalogue,
     efforts,
+    events,
     logins,
     logs,
     matrix,
@@ -23,7 +24,7 @@ from kruxos.operations.base import Operation
 
 _MODULES = (
     workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
-    agents, usage, logs,
+    agents, usage, logs, events,
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

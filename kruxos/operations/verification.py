@@ -21,6 +21,7 @@ from kruxos.config.problems import SetupError
 from kruxos.errors import KruxosError
 from kruxos.fields import Fields
 from kruxos.launcher.cage import landlock, syscalls
+from kruxos.ledger.journal import check_journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations.advice import advise
 from kruxos.operations.base import Context, Operation
@@ -54,6 +55,7 @@ async def verify(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
         *await context.aside(lambda: list(_places(context.data, running=status is not None))),
         *await context.aside(lambda: list(_vault(context))),
         *await context.aside(lambda: list(_ledger(context))),
+        await context.aside(lambda: _journal(context.data.events)),
         *await context.aside(lambda: list(_providers(context, config, status))),
         *_isolation(config, status),
         *(await prove(context, config) if reach else []),
@@ -181,6 +183,16 @@ def _ledger(context: Context) -> Iterator[Finding]:
         except SetupError as error:
             yield finding("Ledger", "fail", error.message, error.fix)
     yield clock_finding(now, newest, max(row.as_of for row in catalog.models()))
+
+
+def _journal(path: Path) -> Finding:
+    """Whether the journal's entries follow one another."""
+    verdict = check_journal(path)
+    if verdict.problem:
+        fix = "find out who wrote in the file; keep a copy, then move it away: a new one is begun"
+        return finding("Journal", "fail", f"{path.name}: {verdict.problem}", fix)
+    told = f"{verdict.lines} entries, each follows the one before" if verdict.lines else "nothing happened yet"
+    return finding("Journal", "pass", told)
 
 
 def newest_call(ledger: Ledger) -> float:

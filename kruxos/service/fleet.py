@@ -27,7 +27,7 @@ from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
 from kruxos.service.names import Asker, Names
-from kruxos.service.providers import Process, Provider, Setup, Sink, cooling_of
+from kruxos.service.providers import Cooling, Process, Provider, Setup, Sink, cooling_of
 from kruxos.service.renewing import LoginStore, Renewing
 from kruxos.service.timers import Timers
 
@@ -48,10 +48,12 @@ class Fleet:
         tell: Callable[[str, supervision.Announce], None],
         logins: LoginStore,
         names: Names | None = None,
+        cooled: Callable[[str, Cooling, Cooling], None] | None = None,
     ) -> None:
         self._launching, self._timers, self._nursery = launching, timers, nursery
         self._setup_of, self._log_of, self._tell, self._logins = setup_of, log_of, tell, logins
         self._names = names or Names(nursery)
+        self._cooled = cooled
         self._dispatches = 0
         self.providers: dict[str, Provider] = {}
 
@@ -328,7 +330,9 @@ class Fleet:
                 self._step(provider, supervision.Beaten(process.number))
             case wire.Health() if provider.current in (process, None) and not process.forgotten:
                 # a predecessor that drains knows less than its successor
-                provider.health, provider.cooling = frame, cooling_of(frame)
+                before, provider.health, provider.cooling = provider.cooling, frame, cooling_of(frame)
+                if self._cooled is not None:
+                    self._cooled(provider.name, before, provider.cooling)
             case _:
                 self._on_life(provider, process, frame, setup)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import trio
 
@@ -16,6 +16,9 @@ from kruxos.link import Link
 from kruxos.service.names import Asker
 from kruxos.service.renewing import Renewing
 from kruxos.service.timers import Timer
+
+Cooling: TypeAlias = dict[str, tuple[float, str]]
+"""Until when (Unix seconds), and why, each model is left alone, "" for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +77,17 @@ class Provider:
     current: Process | None = None
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
-    cooling: dict[str, tuple[float, str]] = field(default_factory=dict[str, tuple[float, str]])
+    cooling: Cooling = field(default_factory=dict[str, tuple[float, str]])
     timer: Timer | None = None
     isolation: dict[str, Any] = field(default_factory=dict[str, Any])
     last_error: str = ""
     last_error_at: float | None = None
 
 
-def cooling_of(health: wire.Health) -> dict[str, tuple[float, str]]:
+def cooling_of(health: wire.Health) -> Cooling:
     """Until when, and why, each model is left alone, "" for all of them. Raises ``BadRequestError``."""
     places = Fields(Fields(health.state).object("places"))
-    found: dict[str, tuple[float, str]] = {}
+    found: Cooling = {}
     for name in Fields(health.state).object("places"):
         place = Fields(places.object(name))
         until = place.maybe_number("until")
