@@ -48,7 +48,7 @@ def _facts(found: Mapping[str, Any], now: float) -> Iterator[tuple[str, str]]:
     yield "Model", found["model"] or ""
     yield "Aliases", ", ".join(f"{name} = {model}" for name, model in found["model_aliases"].items())
     key = {"stored": f"stored for {found['stored_for']}", "missing": "no credentials configured"}
-    yield "Key", key.get(found["credentials"], found["credentials"].replace("_", " "))
+    yield "Key", str(key.get(found["credentials"]) or found["credentials"].replace("_", " "))
     yield "Enabled", "yes" if found["enabled"] else "no"
     reason = f" ({found['reason']})" if found["reason"] else ""
     yield "Worker", f"{found['state']}{reason}" if found["state"] else "the gateway is not running"

@@ -99,7 +99,8 @@ def _code(listed: dict[str, Any], worker: dict[str, Any], now: float) -> str:
 
 def _worker(context: Context, name: str) -> dict[str, Any]:
     workers: list[dict[str, Any]] = [] if context.gateway is None else context.gateway.status()["workers"]
-    return next((each for each in workers if each["provider"] == name), {})
+    found = [each for each in workers if each["provider"] == name]
+    return found[0] if found else {}
 
 
 async def _meant(context: Context, arguments: dict[str, Any]) -> tuple[Provider, list[str]]:
