@@ -321,6 +321,10 @@ class CallTable:
         """What the table holds now."""
         return Statistics(len(self._calls), self._request_bytes, len(self.keys), self.keys.held_bytes)
 
+    def running(self, number: int) -> Running | None:
+        """The call of this number, while it is under way."""
+        return self._calls.get(number)
+
     def in_flight_of(self, agent: str) -> int:
         """How many calls of the agent are under way."""
         return sum(running.agent.name == agent for running in self._calls.values())
