@@ -11,10 +11,12 @@ may have cost money: the next candidate is tried and the attempt is labelled, un
 ends with ``outcome_unknown``. ``final`` would be the same anywhere.
 
     routing    -> attempting | waiting | over
-    attempting -> committed | routing | settling | over
+    attempting -> committed | routing | stopping | settling | over
     committed  -> routing (restart) | settling | over
     waiting    -> routing | over                              before trying again: a jittered pause, or until a
                                                               provider takes calls again, if the call may wait
+    stopping   -> settling | over                             given up, and for a moment it is not known whether the
+                                                              attempt was sent: only the worker can say
     settling   -> over                                        the agent has its answer; the worker owes a last word
 
 One deadline and one number of retries hold for the whole call.
@@ -60,10 +62,12 @@ from kruxos.errors import (
     from_wire,
 )
 
-CallState = Literal["routing", "attempting", "committed", "waiting", "settling", "over"]
+CallState = Literal["routing", "attempting", "committed", "waiting", "stopping", "settling", "over"]
 
 CALL_WITHIN_S = 600.0
 SETTLE_WITHIN_S = 5.0
+STOP_WITHIN_S = 0.02
+"""A worker is given this long to say whether the given-up attempt was sent; silent, it counts as sent."""
 RETRY_CEILING_S = 2.0
 RETURN_PAUSE_S = 0.01
 
@@ -89,7 +93,7 @@ class Call:
     _upstream_us: int = 0
     _last: KruxosError | None = None
     _failures: list[KruxosError] = field(default_factory=list[KruxosError])
-    _closed_as: str = ""
+    _stop_error: KruxosError | None = None
 
     def __post_init__(self) -> None:
         self.attempts += [_skipped(skip) for skip in self.terms.plan.skipped]
@@ -99,6 +103,8 @@ class Call:
         """Takes one event, gives what has to be done. Whatever comes after the end changes nothing."""
         if self.state == "over":
             return []
+        if self.state == "stopping":
+            return self._stopped(event, now)
         if self.state == "settling":
             return self._settle(event, now)
         match event:
@@ -291,11 +297,35 @@ class Call:
     def _stop(self, error: KruxosError, now: float) -> list[Command]:
         if self.candidate is None:
             return self._close_with(error, now)
-        error.detail.billed_maybe = self._sent
         error.detail.provider = self.candidate.provider
-        frame = self._error_frame(error, now, None)
-        self.state, self.wake_at, self._closed_as = "settling", now + SETTLE_WITHIN_S, error.code
-        return [CancelAttempt(self.candidate.provider), Close(frame)]
+        self._stop_error = error
+        if self._sent:
+            return [CancelAttempt(self.candidate.provider), self._close_stopped(now)]
+        self.state, self.wake_at = "stopping", now + STOP_WITHIN_S
+        return [CancelAttempt(self.candidate.provider)]
+
+    def _stopped(self, event: Event, now: float) -> list[Command]:
+        """Given up; what the worker says now tells whether it may have cost something."""
+        match event:
+            case Sent() | Progress() | Answered():
+                self._sent = True
+            case Failed(error):
+                self._sent = error.failure == "ambiguous"
+            case Lost():
+                pass
+            case Tick() if now >= self.wake_at:
+                self._sent = True
+            case _:
+                return []
+        close = self._close_stopped(now)
+        return [close, *self._settle(event, now)] if not isinstance(event, Tick) else [close]
+
+    def _close_stopped(self, now: float) -> Close:
+        assert self._stop_error is not None
+        self._stop_error.detail.billed_maybe = self._sent
+        frame = self._error_frame(self._stop_error, now, None)
+        self.state, self.wake_at = "settling", now + SETTLE_WITHIN_S
+        return Close(frame)
 
     def _settle(self, event: Event, now: float) -> list[Command]:
         """The agent is answered; what the attempt cost is still to be booked."""
@@ -312,7 +342,8 @@ class Call:
             case _:
                 return []
         self.state = "over"
-        cause = BY_CODE.get(self._closed_as, CancelledError)("", billed_maybe=self._sent)
+        code = CancelledError.code if self._stop_error is None else self._stop_error.code
+        cause = BY_CODE.get(code, CancelledError)("", billed_maybe=self._sent)
         return self._book(cause, frame, now, last=True)
 
     def _close_with(self, error: KruxosError, now: float, source: wire.Error | None = None) -> list[Command]:
