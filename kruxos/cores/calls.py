@@ -134,7 +134,8 @@ class CallTable:
             raise OverloadedError("the gateway holds as much as it may", retry_at=self._clock.unix() + OVERLOAD_PAUSE_S)
 
     def _open_keyed(self, frame: wire.Open, key: str, agent: AgentFacts, reader: Reader) -> int:
-        request = digest(frame.body, frame.op, frame.provider, frame.model, frame.role)
+        strict = "strict" if frame.strict_model else None
+        request = digest(frame.body, frame.op, frame.provider, frame.model, frame.role, frame.fallback, strict)
         claim, entry = self.keys.claim(agent.name, key, request, self._count + 1, self._clock.now())
         match claim:
             case "conflict":
