@@ -182,7 +182,7 @@ class Agent:
         self.world, self.facts, self.models = world, facts, models
         self.session: Session | None = None
         self.sessions: list[Session] = []
-        self.keys: list[tuple[str, bytes]] = []
+        self.keys: list[wire.Open] = []
         self._calls = 0
 
     def connect(self, gateway: Gateway, read_s: float = READ_S) -> Session:
@@ -219,18 +219,14 @@ class Agent:
         chance = self.world.chance
         self._calls += 1
         number = self._calls
-        body, key = f"{self.facts.name} {number}".encode(), None
-        if chance.random() < 0.3:
-            if self.keys and chance.random() < 0.5:
-                key, body = chance.choice(self.keys)
-            else:
-                key = f"key{number}"
-                self.keys.append((key, body))
-        return wire.Open(
+        if self.keys and chance.random() < 0.15:
+            return replace(chance.choice(self.keys), id=number, deadline_s=chance.choice([10.0, 60.0]))
+        key = f"key{number}" if chance.random() < 0.2 else None
+        frame = wire.Open(
             id=number,
-            body=body,
+            body=f"{self.facts.name} {number}".encode(),
             stream=key is not None or chance.random() < 0.8,
-            model=None if key is not None else chance.choice([None, None, None, *self.models]),
+            model=chance.choice([None, None, None, *self.models]),
             strict_model=chance.random() < 0.1,
             fallback=chance.choice(["local_only", "none", "same_billing"]) if chance.random() < 0.15 else None,
             deadline_s=chance.choice([2.0, 10.0, 30.0, 60.0, 60.0]),
@@ -240,3 +236,6 @@ class Agent:
             retry_ambiguous=key is not None and chance.random() < 0.2,
             on_interrupt="restart" if chance.random() < 0.25 else None,
         )
+        if key is not None:
+            self.keys.append(frame)
+        return frame

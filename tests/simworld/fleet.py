@@ -236,4 +236,3 @@ class Fleet:
         for provider in self.providers.values():
             for process in provider.processes.values():
                 process.worker.alive = False
-

@@ -248,6 +248,7 @@ class Story:
         """All faults end, and an operator starts what has failed."""
         for upstream in self.upstreams.values():
             upstream.spells.clear()
+            upstream.calm = True
         self.faults.launcher_down = self.faults.vault_locked = False
         self.faults.bad_starts.clear()
         for agent in self.agents:
