@@ -15,14 +15,17 @@ from typing import Protocol
 from kruxos import wire
 from kruxos.cores import call_vocabulary as words
 from kruxos.cores.call import CALL_WITHIN_S, Call
+from kruxos.cores.conversations import Conversations, names_of
 from kruxos.cores.idempotency import KEY_CHARS_MAX, Entry, Idempotency, digest
-from kruxos.cores.policy import Random
+from kruxos.cores.policy import Random, RetryBudget
 from kruxos.cores.ports import Clock, Providers, Timer, Timers
-from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan
+from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan, stay
 from kruxos.errors import (
+    BY_CODE,
     BadRequestError,
     CancelledError,
     DrainingError,
+    GatewayError,
     IdempotencyConflictError,
     KruxosError,
     OutcomeUnknownError,
@@ -50,7 +53,10 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class Running:
-    """One call under way. ``readers`` is empty once its agent is gone, more than one where a key was joined."""
+    """One call under way. ``readers`` is empty once its agent is gone, more than one where a key was joined.
+
+    ``home``: the provider that stands first for it, wherever its conversation is now.
+    """
 
     number: int
     core: Call
@@ -58,6 +64,7 @@ class Running:
     agent: AgentFacts
     readers: list[Reader]
     started_at: float
+    home: str = ""
     timer: Timer | None = None
     provider: str = ""
     dispatch: int = 0
@@ -105,6 +112,8 @@ class CallTable:
         self._request_bytes = 0
         self.facts = facts
         self.keys = Idempotency()
+        self.conversations = Conversations()
+        self.budget = RetryBudget()
         self.draining = False
 
     # From agents
@@ -165,18 +174,22 @@ class CallTable:
         self._count += 1
         within_s = CALL_WITHIN_S if frame.deadline_s is None else max(0.0, frame.deadline_s)
         wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
+        plan = make_plan(wish, agent, self.facts)
+        names = names_of(frame.conversation, frame.prefixes)
+        stays_with = self.conversations.stays_with(agent.name, _wished_model(frame, agent), names, now)
         terms = words.Terms(
             call_id=new_call_id(unix, self._random),
-            plan=make_plan(wish, agent, self.facts),
+            plan=stay(plan, stays_with),
             stream=frame.stream,
             deadline_at=now + within_s,
-            wait_until=now + (frame.wait_s or 0.0),
+            wait_until=None if frame.wait_s is None else now + frame.wait_s,
             at_most_once=frame.at_most_once or (frame.key is not None and not frame.retry_ambiguous),
             restart_on_interrupt=frame.on_interrupt == "restart",
             unix_offset_s=unix - now,
         )
-        core = Call(terms, self._providers, self._random, now)
-        running = Running(self._count, core, frame, agent, [reader], unix)
+        core = Call(terms, self._providers, self._random, now, self.budget)
+        home = plan.candidates[0].provider if plan.candidates else ""
+        running = Running(self._count, core, frame, agent, [reader], unix, home)
         self._calls[running.number] = running
         self._request_bytes += len(frame.body)
         return running
@@ -269,9 +282,21 @@ class CallTable:
         drop = isinstance(frame, wire.Error) and frame.error.get("code") == SlowConsumerError.code
         if running.frame.key is not None:
             self._close_key(running, running.frame.key, frame)
+        self._settle_conversation(running, frame)
         for reader in running.readers:
             reader.close(frame, drop=drop)
         running.readers.clear()
+
+    def _settle_conversation(self, running: Running, frame: wire.End | wire.Error) -> None:
+        """Where the conversation is from now on."""
+        names = names_of(running.frame.conversation, running.frame.prefixes)
+        agent, model = running.agent.name, _wished_model(running.frame, running.agent)
+        if isinstance(frame, wire.End) and frame.provider != running.home:
+            facts = self.facts.providers.get(frame.provider)
+            lifetime_s = 0.0 if facts is None else facts.cache_lifetime_s
+            self.conversations.moved(agent, model, names, frame.provider, self._clock.now() + lifetime_s)
+        elif isinstance(frame, wire.End) or _moves_on(frame):
+            self.conversations.back(agent, model, names)
 
     def _close_key(self, running: Running, key: str, frame: wire.End | wire.Error) -> None:
         billed = isinstance(frame, wire.End) or bool(frame.error.get("billed_maybe")) or bool(frame.usage)
@@ -344,6 +369,16 @@ class _Attempt:
 
     def on_lost(self, reason: str) -> None:
         self.calls.on_attempt_lost(self.running, self.number, reason)
+
+
+def _wished_model(frame: wire.Open, agent: AgentFacts) -> str | None:
+    return frame.model or frame.provider or agent.model
+
+
+def _moves_on(frame: wire.Error) -> bool:
+    """Whether the error says something about providers, and not about the call."""
+    cls = BY_CODE.get(str(frame.error.get("code")))
+    return cls is not None and (cls.moves_on or issubclass(cls, GatewayError))
 
 
 def _replay(entry: Entry, reader: Reader) -> None:

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from kruxos import wire
 from kruxos.cores.ports import Sink
+from kruxos.cores.recovery import Recovery
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Announce, Supervision
 from kruxos.errors import BY_CODE
@@ -61,7 +62,7 @@ class Desk(Generic[CarrierT]):
     current: CarrierT | None = None
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
-    cooling: dict[str, tuple[float, str]] = field(default_factory=dict[str, tuple[float, str]])
+    recovery: Recovery = field(default_factory=Recovery)
 
     # Calls
 
@@ -130,31 +131,39 @@ class Desk(Generic[CarrierT]):
         if sink is not None:
             sink.on_frame(frame)
 
-    def on_health(self, process: CarrierT, frame: wire.Health) -> None:
+    def on_health(self, process: CarrierT, frame: wire.Health, unix: float) -> None:
         """What limits the provider now. A predecessor that drains knows less than its successor.
 
         Raises ``BadRequestError``.
         """
         if self.current is process or self.current is None:
-            self.cooling = _cooling_of(frame)
+            self.recovery.told(_cooling_of(frame), unix)
             self.health = frame
 
     def forget_limits(self) -> None:
         """What was learned of the provider's limits is dropped."""
-        self.health, self.cooling = wire.Health(), {}
+        self.health, self.recovery = wire.Health(), Recovery()
 
     def outlook(self, model: str | None, now: float, unix: float) -> Outlook:
         """How things stand with the provider (``kruxos.cores.routing.HealthView``)."""
         core = self.core
-        for name in ("", model or self.model):
-            until, reason = self.cooling.get(name, (0.0, ""))
-            if core.state == "ready" and until > unix:
-                return Outlook("cooling", reason, "asked to wait", until)
-        if core.state in ("ready", "starting"):
+        if core.state == "ready":
+            return self._ready_outlook(("", model or self.model), unix)
+        if core.state == "starting":
             return Outlook(core.state)
         code = core.reason if core.reason in BY_CODE else "worker_lost"
         retry_at = None if core.start_at is None else unix + max(0.0, core.start_at - now)
         return Outlook(core.state, code, core.reason or core.state, retry_at)
+
+    def _ready_outlook(self, places: tuple[str, str], unix: float) -> Outlook:
+        for name in places:
+            pause = self.recovery.cooling(name, unix)
+            if pause is not None:
+                return Outlook("cooling", pause.reason, "asked to wait", pause.until)
+        share, code = min(self.recovery.share(name, unix) for name in places)
+        if share >= 1.0:
+            return Outlook("ready")
+        return Outlook("ready", code, "it recovers, and takes a growing share of the calls", share=share)
 
 
 def _send_open(process: Carrier, number: int, frame: wire.Open, sink: Sink) -> None:

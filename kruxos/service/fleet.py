@@ -290,7 +290,7 @@ class Fleet:
                 process.rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
             case wire.Health():
-                provider.on_health(process, frame)
+                provider.on_health(process, frame, time.time())
             case _:
                 self._on_life(provider, process, frame, setup)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kruxos import events, wire
-from kruxos.cores.call import CALL_WITHIN_S, STOP_WITHIN_S, Call
+from kruxos.cores.call import CALL_WITHIN_S, PATIENCE_S, STOP_WITHIN_S, Call
 from kruxos.cores.call_vocabulary import (
     Answered,
     Begin,
@@ -233,6 +233,55 @@ def test_a_patient_call_waits_for_a_provider_that_asked_others_to_wait() -> None
 def test_nobody_is_waited_for_while_another_can_answer() -> None:
     health = Health(first=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 60))
     Script(call(health=health, wait_s=90.0)).at(0, Begin()).gives(Dispatch(SECOND, 600.0, 90.0))
+
+
+def test_of_those_who_may_answer_later_the_first_one_is_waited_for() -> None:
+    health = Health(second=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 10))
+    machine = call(health=health, wait_s=90.0)
+    script = begun(machine)
+    script.at(1, failed(RateLimitedError("no", retry_at=UNIX + 60))).gives_nothing()
+    assert (machine.state, machine.wake_at) == ("waiting", 10.0)
+    health.standing.clear()
+    script.at(10, Tick()).gives(Dispatch(SECOND, 590.0, 80.0))
+
+
+def test_a_repeat_needs_the_gateways_budget() -> None:
+    machine = call(FIRST)
+    machine.budget.left = 0.0
+    begun(machine)
+    assert closing_error(machine.step(failed(RateLimitedError("no")), 1)).code == "rate_limited"
+
+
+def test_a_repeat_that_comes_when_the_provider_said_needs_no_budget() -> None:
+    machine = call(FIRST, wait_s=90.0)
+    machine.budget.left = 0.0
+    script = begun(machine)
+    script.at(1, failed(RateLimitedError("no", retry_at=UNIX + 60))).gives_nothing()
+    script.at(60, Tick()).gives(Dispatch(FIRST, 540.0, 30.0))
+
+
+def test_another_provider_is_no_repeat() -> None:
+    machine = call()
+    machine.budget.left = 0.0
+    begun(machine).at(1, failed(RateLimitedError("no"))).gives(Dispatch(SECOND, 599.0, 0.0))
+
+
+def test_a_call_that_does_not_say_how_long_it_may_wait_waits_little_while_another_can_answer() -> None:
+    terms = Terms("call_1", Plan((FIRST, SECOND)), stream=True, deadline_at=CALL_WITHIN_S, wait_until=None)
+    script = Script(Call(terms, Health(), lambda: 0.5, 0.0))
+    script.at(0, Begin()).gives(Dispatch(FIRST, 600.0, PATIENCE_S))
+    script.at(1, failed(RateLimitedError("no"))).gives(Dispatch(SECOND, 599.0, None))
+
+
+def test_all_out_tells_each_cause_once_and_the_earliest_time_still_to_come() -> None:
+    machine = call(wait_s=20.0)
+    script = begun(machine)
+    script.at(1, failed(RateLimitedError("no", retry_at=UNIX + 3))).gives(Dispatch(SECOND, 599.0, 19.0))
+    script.at(2, failed(InvalidCredentialsError("wrong key"))).gives_nothing()
+    script.at(3, Tick()).gives(Dispatch(FIRST, 597.0, 17.0))
+    error = closing_error(machine.step(failed(RateLimitedError("no", retry_at=UNIX + 70)), 4))
+    assert error.message == "no provider could answer (first: rate_limited; second: invalid_credentials)"
+    assert error.retry_at == UNIX + 70
 
 
 def test_a_wait_that_cannot_help_is_not_begun() -> None:

@@ -219,7 +219,7 @@ class Fleet:
             case wire.Beat():
                 self._step(provider, supervision.Beaten(process.number))
             case wire.Health():
-                provider.on_health(process, frame)
+                provider.on_health(process, frame, self.world.unix())
             case wire.Hello():
                 configure = wire.Configure(provider=provider.name, state=provider.health.state)
                 process.link.send(configure)
