@@ -214,10 +214,10 @@ class InvalidCredentialsError(OperatorError):
 
 
 class NeedsLoginError(OperatorError):
-    """The subscription login has ended."""
+    """Nobody has signed in to the subscription, or the login has ended."""
 
     code = "needs_login"
-    recovery = "sign in again with `kruxos model add openai-codex --auth oauth`"
+    recovery = "sign in with `kruxos model login NAME`"
 
 
 class PermissionDeniedError(OperatorError):

@@ -50,6 +50,11 @@ class Link:
         """Whether the other end is far behind."""
         return not self._roomy.is_set()
 
+    @property
+    def closed(self) -> bool:
+        """Whether this end was closed."""
+        return self._closed
+
     def flush(self) -> bool:
         """Sends what it can right now, without waiting. True: nothing is left."""
         while self._queue and not self._closed:

@@ -41,7 +41,7 @@ _NIL = b"\xc0"
 class Hello:
     """First frame of a connection, in both directions: who speaks, and which versions.
 
-    An agent names itself and shows its token; a worker gives its pid.
+    An agent names itself and shows its token; a worker gives its pid, and in ``isolation`` what of its cage holds.
     """
 
     kind: ClassVar[str] = "hello"
@@ -53,6 +53,7 @@ class Hello:
     token: str | None = field(default=None, repr=False)
     pid: int | None = None
     features: list[str] = field(default_factory=list[str])
+    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +213,33 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From a worker: it takes calls. ``isolation`` says what of the cage was achieved."""
+    """From a worker: it takes calls."""
 
     kind: ClassVar[str] = "ready"
     id: int = 0
     body: bytes = b""
-    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """From a worker, which has no resolver: which addresses ``host`` has. Only its own provider's names are told."""
+
+    kind: ClassVar[str] = "resolve"
+    id: int = 0
+    body: bytes = b""
+    host: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """To a worker: the addresses, the preferred first. None of them: ``reason`` says why."""
+
+    kind: ClassVar[str] = "resolved"
+    id: int = 0
+    body: bytes = b""
+    addresses: list[str] = field(default_factory=list[str])
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,14 +310,54 @@ class Drained:
     body: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """From a worker: it wants to renew its login. ``id`` is its own name for the question."""
+
+    kind: ClassVar[str] = "renew"
+    id: int = 0
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """To a worker: it may renew the login in ``body``, which is the one that is stored; or ``error`` says why not."""
+
+    kind: ClassVar[str] = "renewal"
+    id: int = 0
+    body: bytes = field(default=b"", repr=False)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """From a worker that may renew: the login in ``body`` is to be stored; without one, nothing has changed."""
+
+    kind: ClassVar[str] = "renewed"
+    id: int = 0
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """To a worker: what it renewed is on disk, and may be used; or ``error`` says why it is not."""
+
+    kind: ClassVar[str] = "stored"
+    id: int = 0
+    body: bytes = b""
+    error: str = ""
+
+
 Frame: TypeAlias = (
     Hello | Welcome | Open | Event | End | Error | Cancel | Ping | Pong | Bye
-    | Configure | Ready | Sent | Health | Beat | Pause | Resume | Drain | Drained
+    | Configure | Ready | Resolve | Resolved | Sent | Health | Beat | Pause | Resume | Drain | Drained
+    | Renew | Renewal | Renewed | Stored
 )  # fmt: skip
 
 _KINDS: tuple[type[Frame], ...] = (
     Hello, Welcome, Open, Event, End, Error, Cancel, Ping, Pong, Bye,
-    Configure, Ready, Sent, Health, Beat, Pause, Resume, Drain, Drained,
+    Configure, Ready, Resolve, Resolved, Sent, Health, Beat, Pause, Resume, Drain, Drained,
+    Renew, Renewal, Renewed, Stored,
 )  # fmt: skip
 
 _READERS: dict[str, Callable[[Fields, str], Any]] = {

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from kruxos.cli import asking, operating
+from kruxos.cli import asking, login, operating
 from kruxos.cli.failing import FAILED, OK
 from kruxos.cli.model_view import added_lines, catalog_lines, list_lines, removed_lines, tested_lines
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
@@ -37,17 +37,40 @@ def _add_options(parser: Parser) -> None:
     parser.add_argument("--model", help="the model (default: the recommended one)")
     parser.add_argument("--label", help="a name for people")
     parser.add_argument("--key-stdin", action="store_true", help="read the key from standard input, without a prompt")
+    parser.add_argument("--yes", action="store_true", help="oauth: agree to the provider's terms without being asked")
 
 
 def _add(arguments: argparse.Namespace) -> int:
     names = ("type", "name", "auth", "endpoint", "base_url", "model", "label")
     wanted: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     plan = operating.operate("model.plan", wanted)
-    if plan["needs_key"]:
-        wanted["api_key"] = asking.ask_key(from_stdin=arguments.key_stdin)
-    added = operating.operate("model.add", wanted)
+    if plan["renews"]:
+        operating.say(f"{plan['renews']} is there already; its login is renewed.")
+        return _tell_login(login.log_in(plan["renews"], agreed=arguments.yes))
+    if plan["issuer"]:
+        login.consent(plan["issuer"], agreed=arguments.yes)
+        added = login.keep(plan["issuer"], "model.add", wanted)
+    else:
+        if plan["needs_key"]:
+            wanted["api_key"] = asking.ask_key(from_stdin=arguments.key_stdin)
+        added = operating.operate("model.add", wanted)
     operating.say(*added_lines(added))
     operating.note(added["told"])
+    return OK
+
+
+def _login_options(parser: Parser) -> None:
+    _name_option(parser)
+    parser.add_argument("--yes", action="store_true", help="agree to the provider's terms without being asked")
+
+
+def _login(arguments: argparse.Namespace) -> int:
+    return _tell_login(login.log_in(arguments.name, agreed=arguments.yes))
+
+
+def _tell_login(done: dict[str, Any]) -> int:
+    operating.say(f"Signed in: the login of {done['name']} is in the vault.")
+    operating.note(done["told"])
     return OK
 
 
@@ -110,6 +133,7 @@ def _remove(arguments: argparse.Namespace) -> int:
         return FAILED
     removed = operating.operate("model.remove", {"name": arguments.name})
     operating.say(*removed_lines(removed))
+    operating.note(removed["told"])
     return OK
 
 
@@ -163,7 +187,8 @@ def _switch(operation: str, name: str, what: str) -> int:
 
 _ADD_TEXT = f"""\
 Add a provider to models.yaml, with its key in the vault. The key is asked for, or read from standard input where that
-is no terminal; it is never given on the command line. The first provider becomes the default for chat.
+is no terminal; it is never given on the command line. With --auth oauth you sign in with an account
+instead. The first provider becomes the default for chat.
 
 Types: {TYPES}.
 Any server with OpenAI's API is `openai` with an --endpoint that includes the version, such as https://host/v1."""
@@ -171,10 +196,14 @@ Any server with OpenAI's API is `openai` with an --endpoint that includes the ve
 _ADD_EXAMPLES = """\
 kruxos model add anthropic --auth api-key
 kruxos model add openai --auth api-key < key.txt
+kruxos model add openai-codex --auth oauth
 kruxos model add local --endpoint http://localhost:11434
 kruxos model add openai --auth api-key --name deepseek --endpoint https://api.deepseek.com/v1 --model deepseek-chat
 kruxos model add openai --auth none --name vllm --endpoint http://localhost:8000/v1 --model my-model"""
 
+_LOGIN_TEXT = """\
+Sign in to a subscription with its account: a code is shown that you type at the provider's page. The new login takes
+the place of the one that is stored; calls under way go on."""
 _TEST_TEXT = "Ask a provider one small question through its worker, and say what is wrong if it does not answer."
 _CONFIRM_TEXT = """\
 Say that a provider's new address is right. Its key is bound to the address that it was stored for; when models.yaml
@@ -182,6 +211,9 @@ moves it elsewhere, the key is withheld until this is done."""
 
 VERBS = (
     Verb("add", "add a provider", _add, _add_options, _ADD_TEXT, _ADD_EXAMPLES),
+    Verb(
+        "login", "sign in to a provider again", _login, _login_options, _LOGIN_TEXT, "kruxos model login openai-codex"
+    ),
     Verb("list", "all providers", _list, add_json, examples="kruxos model list\nkruxos model list --json"),
     Verb(
         "catalog",

@@ -32,13 +32,14 @@ _KEYS = {
     "destination_changed": Cell("withheld: address changed", "bad"),
     "not_needed": Cell("not needed", "dim"),
 }
+_LOGINS = {"stored": Cell("signed in"), "missing": Cell("not signed in", "bad")}
 _STATES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
 
 
 def added_lines(added: Mapping[str, Any]) -> list[str]:
     """After ``model add``."""
     where = f" at {added['base_url']}" if added["base_url"] else ""
-    key = ", its key in the vault" if added["auth"] == "api_key" else ""
+    key = {"api_key": ", its key in the vault", "oauth": ", its login in the vault"}.get(added["auth"], "")
     lines = [f"Added {added['name']}: {added['model']}{where}{key}."]
     lines += [f"It is the default for {role}." for role in added["default_for"]]
     after = "Try it:" if added["in_force"] else "The gateway is not running; start it with `kruxos serve`, then:"
@@ -78,7 +79,9 @@ def _row(provider: Mapping[str, Any], *, running: bool) -> list[Cell | str]:
         provider["name"],
         provider["type"],
         provider["model"] or "",
-        _KEYS[provider["credentials"]],
+        _LOGINS.get(provider["credentials"], _KEYS[provider["credentials"]])
+        if provider["auth"] == "oauth"
+        else _KEYS[provider["credentials"]],
         _state(provider, running=running),
         ", ".join(provider["default_for"]),
     ]

@@ -38,7 +38,8 @@ SCHEMA = """\
     since, pid, restarts, last_exit, in_flight, draining, rss_bytes
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     last_error, last_error_at         the last failed attempt: an error code, and when
-    isolation        what of the cage was achieved"""
+    isolation        what of the cage holds: level (full, partial, none, off), missing (what is promised and does not
+                     hold), files, ports, system_calls, scopes, unreadable, landlock_version; empty: not known yet"""
 
 _COLUMNS = (
     Column("PROVIDER"),
@@ -121,7 +122,25 @@ def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterato
     if running:
         yield "Calls", f"{status['calls']} under way"
         yield "Uptime", span(now - status["started_at"])
+    cages = _cages(status["workers"])
+    if cages:
+        yield "Cage", clean(cages)
     yield "Data", clean(status["data_directory"])
+
+
+def _cages(workers: Sequence[Mapping[str, Any]]) -> str:
+    """In a word how far workers are isolated; whose, where it is not the same for all."""
+    by_level: dict[str, list[str]] = {}
+    for worker in workers:
+        cage = worker.get("isolation")
+        if cage and worker["state"] != "disabled":
+            missing = ", ".join(cage.get("missing", ()))
+            by_level.setdefault(f"{cage['level']}{f' (missing: {missing})' if missing else ''}", []).append(
+                worker["provider"]
+            )
+    if len(by_level) == 1:
+        return next(iter(by_level))
+    return "; ".join(f"{level} for {', '.join(names)}" for level, names in by_level.items())
 
 
 def _row(worker: Mapping[str, Any], now: float) -> list[Cell | str]:

@@ -43,6 +43,15 @@ class Address:
             return False
 
 
+def is_ip_address(host: str) -> bool:
+    """Whether it is an IP address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_address(text: str) -> Address:
     """The address that ``text`` is. Raises ``AddressError`` saying what is wrong with it."""
     if len(text) > ADDRESS_CHARS_MAX or not _PRINTABLE.fullmatch(text):

@@ -42,7 +42,8 @@ def _config(data: Any, report: Report) -> ModelsConfig:
     fields: dict[str, Any] = dict(cast("dict[str, Any]", data or {}))
     written = _written_providers(fields.pop("providers", None), report)
     top = check(TopFields, fields, report) or TopFields()
-    inherited = Inherited(None if top.proxy == "none" else top.proxy, top.ca_bundle)
+    isolation = top.isolation or "best_effort"
+    inherited = Inherited(None if top.proxy == "none" else top.proxy, top.ca_bundle, isolation)
     providers = {name: _provider(name, value, inherited, report) for name, value in written.items()}
     good = {name: provider for name, provider in providers.items() if provider is not None}
     defaults = Defaults(**top.defaults.model_dump()) if top.defaults else Defaults()
@@ -50,7 +51,7 @@ def _config(data: Any, report: Report) -> ModelsConfig:
     return ModelsConfig(
         providers=good,
         defaults=defaults,
-        isolation=top.isolation or "best_effort",
+        isolation=isolation,
         operators=tuple(top.operators or ()),
         agents=tuple(top.agents or ()),
         agents_group=top.agents_group,

@@ -51,7 +51,9 @@ class Provider:
     """One provider. ``base_url`` has no last slash; ``model`` None: the catalogue's for the type.
 
     ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
-    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers.
+    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``isolation``: what its worker
+    does where this system cannot put the whole cage on. ``oauth_issuer`` is who gives and renews the tokens of a login,
+    ``oauth_client_id`` as whom we ask there; None where one signs in otherwise.
     """
 
     name: str
@@ -71,6 +73,9 @@ class Provider:
     proxy: str | None = None
     ca_bundle: str | None = None
     memory_max_bytes: int | None = None
+    oauth_issuer: str | None = None
+    oauth_client_id: str | None = None
+    isolation: Isolation = "best_effort"
 
     def to_settings(self) -> dict[str, Any]:
         """As a map of plain values, for the frame that configures the provider's worker."""
@@ -118,6 +123,8 @@ class ModelsConfig:
 class Destination:
     """Where a provider's key may go: the origin ``https://host:port``, by which proxy, trusting which CA file.
 
+    A login goes to two origins, the provider's and its issuer's, and is bound to both.
+
     The CA file counts by its path: what it holds is renewed now and then, by whoever may write it.
     """
 
@@ -132,4 +139,7 @@ class Destination:
 
 def destination(provider: Provider) -> Destination:
     """What the provider's vault record is bound to."""
-    return Destination(parse_address(provider.base_url).origin, provider.proxy, provider.ca_bundle)
+    origin = parse_address(provider.base_url).origin
+    issuer = origin if provider.oauth_issuer is None else parse_address(provider.oauth_issuer).origin
+    both = origin if issuer == origin else f"{origin} and {issuer}"
+    return Destination(both, provider.proxy, provider.ca_bundle)

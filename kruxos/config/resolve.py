@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kruxos.config.addresses import parse_address
-from kruxos.config.model import Auth, Dialect, Http, Limits, Provider, ProviderType, TimeLimits
+from kruxos.config.model import Auth, Dialect, Http, Isolation, Limits, Provider, ProviderType, TimeLimits
 from kruxos.config.report import Report
 from kruxos.config.schema import HttpFields, ProviderFields
 
@@ -19,19 +19,31 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TypeRow:
-    """One type of provider. ``auths``: the first is the default. ``dialect_elsewhere``: with a ``base_url``."""
+    """One type of provider. ``auths``: the first is the default. ``dialect_elsewhere``: with a ``base_url``.
+
+    ``issuer`` and ``client_id`` are for logins (``oauth``): who gives the tokens, and as whom we ask.
+    """
 
     dialect: Dialect
     dialect_elsewhere: Dialect
     base_url: str
     auths: tuple[Auth, ...]
+    issuer: str | None = None
+    client_id: str | None = None
 
 
 TYPES: Mapping[ProviderType, TypeRow] = {
     "anthropic": TypeRow("anthropic", "anthropic", "https://api.anthropic.com", ("api_key", "none")),
     "openai": TypeRow("openai-responses", "openai-chat", "https://api.openai.com/v1", ("api_key", "none")),
+    # The client id is the one that OpenAI's own Codex registers (github.com/openai/codex: login/src/auth/manager.rs);
+    # OpenAI gives out no other for device-code logins.
     "openai-codex": TypeRow(
-        "openai-responses", "openai-responses", "https://chatgpt.com/backend-api/codex", ("oauth",)
+        "openai-responses",
+        "openai-responses",
+        "https://chatgpt.com/backend-api/codex",
+        ("oauth",),
+        issuer="https://auth.openai.com",
+        client_id="app_EMoamEEZ73f0CkXaXp7hrann",
     ),
     "gemini": TypeRow("gemini", "gemini", "https://generativelanguage.googleapis.com/v1beta", ("api_key", "none")),
     "openrouter": TypeRow("openai-chat", "openai-chat", "https://openrouter.ai/api/v1", ("api_key",)),
@@ -45,6 +57,7 @@ class Inherited:
 
     proxy: str | None = None
     ca_bundle: str | None = None
+    isolation: Isolation = "best_effort"
 
 
 def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report: Report) -> Provider:
@@ -75,6 +88,9 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         memory_max_bytes=_one_of(
             fields.memory_max, fields.memory_max_bytes, ("memory_max", "memory_max_bytes"), report
         ),
+        oauth_issuer=_issuer(auth, fields, row, base_url, report),
+        oauth_client_id=(fields.oauth_client_id or row.client_id) if auth == "oauth" else None,
+        isolation=fields.isolation or inherited.isolation,
     )
 
 
@@ -109,6 +125,26 @@ def _auth(fields: ProviderFields, row: TypeRow, report: Report) -> Auth:
     if fields.auth not in row.auths:
         report.wrong("auth", f"`{fields.type}` does not sign in this way", f"use {' or '.join(row.auths)}")
     return fields.auth
+
+
+def _issuer(auth: Auth, fields: ProviderFields, row: TypeRow, base_url: str, report: Report) -> str | None:
+    """Who gives the tokens of a login. A server that stands in for the provider's own is its own issuer."""
+    if auth != "oauth":
+        for name in ("oauth_issuer", "oauth_client_id"):
+            if getattr(fields, name) is not None:
+                report.wrong(name, "is for providers that one signs in to with an account", "remove it")
+        return None
+    address = parse_address(base_url)
+    elsewhere = address.origin != parse_address(row.base_url).origin
+    issuer = fields.oauth_issuer or (_root(base_url) if elsewhere else row.issuer) or _root(base_url)
+    given = parse_address(issuer)
+    if given.scheme != "https" and not given.is_loopback:
+        report.wrong("oauth_issuer", "a login would travel in clear text", "use https://")
+    return issuer.rstrip("/")
+
+
+def _root(base_url: str) -> str:
+    return base_url.removesuffix(parse_address(base_url).path)
 
 
 def _proxy(fields: ProviderFields, base_url: str, inherited: Inherited) -> str | None:

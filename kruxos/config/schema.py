@@ -28,6 +28,7 @@ _MEMORY_MIN_BYTES = 64 * 10**6
 _MEMORY = re.compile(r"([0-9]{1,15})\s*([A-Za-z]*)")
 _USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]{0,127}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADERS_RESERVED = frozenset({
     "accept-encoding", "api-key", "authorization", "connection", "content-encoding", "content-length", "content-type",
     "cookie", "expect", "host", "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
@@ -83,6 +84,12 @@ def _memory_bytes(value: Any) -> Any:
     return value
 
 
+def _check_client_id(text: str) -> str:
+    if not _CLIENT_ID.fullmatch(text):
+        raise ValueError("must be letters, digits and . _ -")
+    return text
+
+
 def _check_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
@@ -101,6 +108,8 @@ Count = Annotated[int, Field(ge=1, le=10**12)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYTES, le=2**50)]
 User = Annotated[int | str, PlainValidator(_check_user)]
+ClientId = Annotated[str, AfterValidator(_check_client_id)]
+IsolationWord = Literal["required", "best_effort", "off"]
 Headers = Annotated[dict[Text, Text], Field(max_length=_HEADERS_MAX), AfterValidator(_check_headers)]
 
 
@@ -147,6 +156,9 @@ class ProviderFields(_Level):
     ca_bundle: FilePath | None = None
     memory_max: Memory | None = None
     memory_max_bytes: Memory | None = None
+    oauth_issuer: Url | None = None
+    oauth_client_id: ClientId | None = None
+    isolation: IsolationWord | None = None
 
 
 class DefaultFields(_Level):
@@ -170,7 +182,7 @@ class TopFields(_Level):
 
     providers: None = None
     defaults: DefaultFields | None = None
-    isolation: Literal["required", "best_effort", "off"] | None = None
+    isolation: IsolationWord | None = None
     proxy: Proxy | None = None
     ca_bundle: FilePath | None = None
     operators: list[User] | None = None

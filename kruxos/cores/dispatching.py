@@ -34,7 +34,9 @@ class Outlink(Protocol):
 
 
 class Carrier(Protocol):
-    """One worker process, as far as calls are concerned."""
+    """One worker process, as far as calls are concerned. ``forgotten``: what it knows of limits is not wanted."""
+
+    forgotten: bool
 
     @property
     def link(self) -> Outlink:
@@ -136,13 +138,15 @@ class Desk(Generic[CarrierT]):
 
         Raises ``BadRequestError``.
         """
-        if self.current is process or self.current is None:
+        if (self.current is process or self.current is None) and not process.forgotten:
             self.recovery.told(_cooling_of(frame), unix)
             self.health = frame
 
     def forget_limits(self) -> None:
-        """What was learned of the provider's limits is dropped."""
+        """What was learned of the provider's limits is dropped, and what its processes still say of them."""
         self.health, self.recovery = wire.Health(), Recovery()
+        for process in self.processes.values():
+            process.forgotten = True
 
     def outlook(self, model: str | None, now: float, unix: float) -> Outlook:
         """How things stand with the provider (``kruxos.cores.routing.HealthView``)."""

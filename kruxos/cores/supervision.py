@@ -13,6 +13,7 @@ The provider's state and its only moves:
     starting -> stopped               somebody stops it
     ready    -> starting              it ended after a healthy run: at once again
     ready    -> backoff | failed      it ended too soon, or too often
+    ready    -> failed                it says that it cannot go on as things are
     ready    -> stopped               somebody stops it
     backoff  -> starting | stopped    the wait is over; or somebody starts or stops it
     failed   -> starting | stopped    the probe every five minutes; or somebody starts or stops it
@@ -143,12 +144,20 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """The worker only finishes what it has, and no other is started: ``reason`` is a code such as needs_login."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed."""
 
 
 Event: TypeAlias = (
-    Start | Stop | Restart | Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken | Tick
+    Start | Stop | Restart | Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken | Unfit | Tick
 )
 
 
@@ -239,7 +248,7 @@ class Supervision:
     def _on_worker(
         self,
         worker: Worker,
-        event: Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken,
+        event: Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken | Unfit,
         now: float,
     ) -> list[Command]:
         match event:
@@ -261,6 +270,8 @@ class Supervision:
                 return self._on_exit(worker, event, now)
             case Broken():
                 return self._on_broken(worker, event, now)
+            case Unfit():
+                return self._on_unfit(worker, event, now)
 
     # What is asked from outside
 
@@ -347,6 +358,12 @@ class Supervision:
             self.restarts += 1
             return [] if self.successor is not None else self._spawn(now)
         return self._doom(worker, event.reason, now)
+
+    def _on_unfit(self, worker: Worker, event: Unfit, now: float) -> list[Command]:
+        if worker.number != self.current or self.successor is not None:  # the successor finds out for itself
+            return []
+        self.current, self.start_at, self.last_exit = None, None, event.reason
+        return [*self._move("failed", event.reason, now), *self._retire(worker, now)]
 
     # Time
 

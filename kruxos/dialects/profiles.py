@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from kruxos import __version__
+
 _SAMPLING = frozenset({"temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "stop"})
 _OPENAI = _SAMPLING - {"top_k"}
 _REFUSED_BY_CODEX = frozenset(
@@ -101,7 +103,7 @@ OPENAI_CODEX = Profile(
     "openai-codex",
     "openai-responses",
     "https://chatgpt.com/backend-api/codex",
-    headers=(("originator", "kruxos"),),
+    headers=(("originator", f"kruxos/{__version__}"),),
     thinking="openai",
     sampling=frozenset(),
     catalogue="openai",

@@ -1,6 +1,6 @@
 """What the supervisor and the launcher say to each other: small datagrams over a socketpair, descriptors beside them.
 
-supervisor -> launcher    spawn N, with two descriptors: the worker's end of its link, and its log
+supervisor -> launcher    spawn N CAGED PORTS, with two descriptors: the worker's end of its link, and its log
 launcher -> supervisor    up PID                            once, when everything is imported
                           spawned N PID
                           failed N REASON
@@ -14,6 +14,15 @@ from typing import TypeAlias
 
 DATAGRAM_BYTES_MAX = 4096
 DESCRIPTORS_PER_SPAWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Fork worker ``ticket``. ``caged``: put the cage on it, with ``ports`` the only ones that it connects to."""
+
+    ticket: int
+    caged: bool = True
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +82,19 @@ def decode(data: bytes) -> Message:
             raise ValueError("not a launcher's message")
 
 
-def ask_spawn(end: socket.socket, ticket: int, descriptors: list[int]) -> None:
+def ask_spawn(end: socket.socket, wanted: Spawn, descriptors: list[int]) -> None:
     """Asks for a worker. The descriptors may be closed here afterwards."""
-    socket.send_fds(end, [f"spawn {ticket}".encode()], descriptors)
+    ports = ",".join(map(str, wanted.ports))
+    socket.send_fds(end, [f"spawn {wanted.ticket} {int(wanted.caged)} {ports}".encode()], descriptors)
 
 
-def next_spawn(end: socket.socket) -> tuple[int, list[int]] | None:
-    """Waits for the next request: its ticket and descriptors; None once the supervisor is gone."""
+def next_spawn(end: socket.socket) -> tuple[Spawn, list[int]] | None:
+    """Waits for the next request, with its descriptors; None once the supervisor is gone."""
     data, descriptors, _, _ = socket.recv_fds(end, DATAGRAM_BYTES_MAX, DESCRIPTORS_PER_SPAWN)
     if not data:
         return None
-    kind, _, ticket = data.decode().partition(" ")
-    if kind != "spawn" or len(descriptors) != DESCRIPTORS_PER_SPAWN:
+    kind, *words = data.decode().split(" ")
+    if kind != "spawn" or len(words) != 3 or len(descriptors) != DESCRIPTORS_PER_SPAWN:
         raise ValueError("not a supervisor's message")
-    return int(ticket), descriptors
+    ticket, caged, ports = words
+    return Spawn(int(ticket), caged == "1", tuple(map(int, filter(None, ports.split(","))))), descriptors

@@ -62,7 +62,7 @@ _SPECIAL = {
         "its address has changed, so its key is withheld",
         "check base_url in models.yaml, then: kruxos model confirm {name}",
     ),
-    "needs_login": ("the subscription login has ended", "kruxos model add openai-codex --auth oauth"),
+    "needs_login": ("it is not signed in, or the login has ended", "kruxos model login {name}"),
     "no_provider": (
         "no provider available",
         "enable it (kruxos model enable {name}), or add one: kruxos model add anthropic --auth api-key",
@@ -85,5 +85,9 @@ _SPECIAL = {
         "see logs/{name}.log in the data directory, then: kruxos worker restart {name}",
     ),
     "restart_gateway": ("its worker is of another version than the gateway", "stop `kruxos serve` and start it again"),
+    "isolation_unavailable": (
+        "models.yaml requires a whole cage, and this system has none (logs/gateway.log says what is missing)",
+        "run it on Linux 6.7 or later with Landlock, or set `isolation: best_effort` for {name} in models.yaml",
+    ),
     "stopped by operator": ("stopped by operator", "kruxos worker start {name}"),
 }

@@ -18,11 +18,14 @@ from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider, RoleName, de
 from kruxos.config.models_file import read_models
 from kruxos.config.problems import ConfigError, SetupError
 from kruxos.config.secret import Secret
-from kruxos.errors import BadRequestError, VaultLockedError
+from kruxos.errors import BadRequestError, KruxosError, VaultLockedError
 from kruxos.fields import Fields
 from kruxos.operations.additions import Addition, Wish, plan_addition
 from kruxos.operations.base import Context, Operation, refused
+from kruxos.operations.issuing import issuer_of
+from kruxos.operations.logins import given_login, revoke_login, store_login, take_login
 from kruxos.operations.names import exact_provider, meant_provider, unknown_provider
+from kruxos.vault.problems import VaultError
 from kruxos.vault.vault import Entry, record_name
 
 KEY_CHARS_MAX = 8192
@@ -35,26 +38,37 @@ _WORD_CHARS_MAX = 2048
 async def plan(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """What ``model.add`` with the same arguments would do, and ``needs_key``: whether it will want ``api_key``.
 
-    Raises whatever speaks against it, so that nobody is asked for a key in vain.
+    ``issuer`` is where one signs in, if it will want a ``login``; ``renews`` the provider that is there already, whose
+    login is all that can be wanted. Raises whatever speaks against it, so that nobody is asked for a key in vain.
     """
+    there = await context.aside(lambda: _signed_in_to(context, arguments))
+    if there is not None:
+        return {"renews": there, "needs_key": False, "issuer": None}
     prepared = await context.aside(lambda: _prepare(context, arguments))
-    addition = prepared.addition
-    if addition.auth == "api_key" and context.has_vault:
+    auth, provider = prepared.addition.auth, prepared.provider
+    if auth != "none" and context.has_vault:
         status = context.unlocked_vault().status()
         if status.state == "locked":
             raise VaultLockedError(status.reason)
-    return prepared.shown() | {"needs_key": addition.auth == "api_key"}
+    issuer = issuer_of(provider).to_wire() if auth == "oauth" else None
+    return prepared.shown() | {"needs_key": auth == "api_key", "issuer": issuer, "renews": None}
 
 
 async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Adds a provider: stores its key, writes its entry, and makes it the default for chat if there is none.
 
-    Arguments: type; optional name, auth, endpoint, base_url, model, label; ``api_key`` where the plan says so.
+    Arguments: type; optional name, auth, endpoint, base_url, model, label; ``api_key`` or ``login`` where the plan says
+    so.
     """
     prepared = await context.aside(lambda: _prepare(context, arguments))
     addition = prepared.addition
-    becomes_default = prepared.config.defaults.chat is None and addition.auth != "oauth"
-    stored_now = addition.auth == "api_key" and await _store_key(context, prepared.provider, _key(arguments))
+    becomes_default = prepared.config.defaults.chat is None
+    stored_now = False
+    if addition.auth == "api_key":
+        stored_now = await _store_key(context, prepared.provider, _key(arguments))
+    elif addition.auth == "oauth":
+        login = given_login(arguments)
+        stored_now = await context.aside(lambda: store_login(context, prepared.provider, login))
     try:
         config = await context.edit(partial(_added, addition, becomes_default=becomes_default))
     except SetupError:
@@ -89,8 +103,7 @@ class _Prepared:
         }
 
 
-def _prepare(context: Context, arguments: dict[str, Any]) -> _Prepared:
-    """Raises ``RefusedError``, ``SetupError`` for what cannot be added."""
+def _planned(arguments: dict[str, Any]) -> Addition:
     fields = Fields(arguments)
     wish = Wish(
         type=fields.text("type", limit=_WORD_CHARS_MAX),
@@ -99,7 +112,22 @@ def _prepare(context: Context, arguments: dict[str, Any]) -> _Prepared:
             for name in ("name", "auth", "endpoint", "base_url", "model", "label")
         },
     )
-    addition = plan_addition(wish, today=datetime.fromtimestamp(time.time(), UTC).date().isoformat())
+    return plan_addition(wish, today=datetime.fromtimestamp(time.time(), UTC).date().isoformat())
+
+
+def _signed_in_to(context: Context, arguments: dict[str, Any]) -> str | None:
+    """The provider that the same command has added before, where one signs in to it with an account."""
+    addition = _planned(arguments)
+    there = load(read_models(context.data.models)).providers.get(addition.name)
+    wanted = addition.fields
+    if there is None or there.auth != "oauth" or (wanted["auth"], wanted["type"]) != ("oauth", there.type):
+        return None
+    return there.name if wanted.get("base_url") in (None, there.base_url) else None
+
+
+def _prepare(context: Context, arguments: dict[str, Any]) -> _Prepared:
+    """Raises ``RefusedError``, ``SetupError`` for what cannot be added."""
+    addition = _planned(arguments)
     text = read_models(context.data.models)
     if addition.name in load(text).providers:
         message = f"there is a provider {addition.name} already"
@@ -124,10 +152,7 @@ def _resolved(text: str, addition: Addition) -> ModelsConfig:
 def _notes(addition: Addition, config: ModelsConfig) -> list[str]:
     own = f"providers.{addition.name}."
     hints = [hint for hint in config.hints if hint.path.startswith(own)]
-    told = [*addition.told, *(f"{hint.path.removeprefix(own)} {hint.message}, {hint.fix}" for hint in hints)]
-    if addition.auth == "oauth":
-        told.append("signing in with an account is not in this version: it cannot answer yet")
-    return told
+    return [*addition.told, *(f"{hint.path.removeprefix(own)} {hint.message}, {hint.fix}" for hint in hints)]
 
 
 def _added(addition: Addition, text: str, *, becomes_default: bool) -> str:
@@ -161,7 +186,7 @@ async def _store_key(context: Context, provider: Provider, key: Secret) -> bool:
 async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """All providers as models.yaml has them, with their keys' state, and their workers' where the gateway runs."""
     config, problem = await _config_to_show(context)
-    stored = {entry.name: entry for entry in context.vault.list()} if config.providers and context.has_vault else {}
+    stored = {entry.name: entry for entry in _entries(context)} if config.providers else {}
     workers = (
         {} if context.gateway is None else {each["provider"]: each for each in context.gateway.status()["workers"]}
     )
@@ -215,17 +240,36 @@ def _credentials(provider: Provider, entry: Entry | None) -> str:
 
 
 async def remove(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Removes a provider, the defaults that name it, and its key; or the key alone, where nothing else is left."""
+    """Removes a provider, the defaults that name it, and its key; or the key alone, where nothing else is left.
+
+    A login is revoked at its issuer, as well as that can be done.
+    """
     name = Fields(arguments).text("name", limit=_WORD_CHARS_MAX)
     config = await context.read_config()
     there = name in config.providers
     if there:
         await context.edit(lambda text: edit.remove_provider(text, name))
+    login = await context.aside(lambda: _login_to_revoke(context, config.providers.get(name)))
+    is_login = any(entry.name == record_name(name) and entry.kind == "oauth" for entry in _entries(context))
     had_key = context.has_vault and await context.aside(lambda: context.vault.remove(record_name(name)))
     if not there and not had_key:
         raise unknown_provider(config, name)
     was_default_for = [role for role in ROLE_NAMES if config.defaults.for_role(role) == name]
-    return {"name": name, "had_entry": there, "had_key": had_key, "was_default_for": was_default_for}
+    told = [] if login is None else await revoke_login(context, config.providers[name], login)
+    told += [] if there or not is_login else ["its login was not revoked: sign out at its issuer yourself"]
+    return {"name": name, "had_entry": there, "had_key": had_key, "was_default_for": was_default_for, "told": told}
+
+
+def _entries(context: Context) -> list[Entry]:
+    return context.vault.list() if context.has_vault else []
+
+
+def _login_to_revoke(context: Context, provider: Provider | None) -> Secret | KruxosError | VaultError | None:
+    """The login, or why it cannot be had; None where there is nothing to revoke."""
+    try:
+        return None if provider is None else take_login(context, provider)
+    except (KruxosError, VaultError) as error:
+        return error
 
 
 async def default(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kruxos.operations import agents, catalogue, models, testing, usage, vault, workers
+from kruxos.operations import agents, catalogue, logins, models, testing, usage, vault, workers
 from kruxos.operations.base import Operation
 
-_MODULES = (workers, models, catalogue, testing, vault, agents, usage)
+_MODULES = (workers, models, logins, catalogue, testing, vault, agents, usage)
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

@@ -30,7 +30,7 @@ async def add(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     name = _provider_of(fields)
     provider = exact_provider(await context.read_config(), name)
     if provider.auth == "oauth":
-        raise refused(f"{name} signs in with an account, not with a key", "add a provider with --auth api-key")
+        raise refused(f"{name} signs in with an account, not with a key", f"kruxos model login {name}")
     secret, record, to = _secret(fields, "secret"), record_name(name), destination(provider)
 
     def store() -> bool:

@@ -13,58 +13,27 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import trio
 
 from kruxos import wire
 from kruxos.cores import supervision
-from kruxos.cores.dispatching import Desk
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
-from kruxos.errors import KruxosError
+from kruxos.errors import KruxosError, NeedsLoginError
+from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
-from kruxos.service.journal import tell_fault
+from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
-from kruxos.service.timers import Timer, Timers
+from kruxos.service.names import Asker, Names
+from kruxos.service.providers import Process, Provider, Setup
+from kruxos.service.renewing import LoginStore, Renewing
+from kruxos.service.timers import Timers
 
 EXIT_WITHIN_S = 2.0
 """A worker whose link ended is given this long to be gone before it is killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a worker is told: settings as plain values, and its secret."""
-
-    settings: dict[str, Any]
-    secret: bytes
-
-
-@dataclass(slots=True)
-class Process:
-    """One worker process and its link."""
-
-    number: int
-    link: Link
-    started_at: float
-    pid: int | None = None
-    pid_known: trio.Event = field(default_factory=trio.Event)
-    in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
-    rss_bytes: int = 0
-    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
-    killed: bool = False
-
-
-@dataclass(slots=True)
-class Provider(Desk[Process]):
-    """One configured provider: its core, its processes, and what waits for a worker to be ready."""
-
-    timer: Timer | None = None
-    last_error: str = ""
-    last_error_at: float | None = None
 
 
 class Fleet:
@@ -78,9 +47,12 @@ class Fleet:
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
         tell: Callable[[str, supervision.Announce], None],
+        logins: LoginStore,
+        names: Names | None = None,
     ) -> None:
         self._launching, self._timers, self._nursery = launching, timers, nursery
-        self._setup_of, self._log_of, self._tell = setup_of, log_of, tell
+        self._setup_of, self._log_of, self._tell, self._logins = setup_of, log_of, tell, logins
+        self._names = names or Names(nursery)
         self._dispatches = 0
         self.providers: dict[str, Provider] = {}
 
@@ -97,7 +69,7 @@ class Fleet:
         for name, wanted in enabled.items():
             provider = self.providers.get(name)
             if provider is None:
-                provider = self.providers[name] = Provider(name, Supervision(random.random))
+                provider = self.providers[name] = self._new_provider(name)
             was_enabled, provider.enabled = provider.enabled, wanted
             if not wanted:
                 if provider.core.state != "stopped":
@@ -113,6 +85,14 @@ class Fleet:
         provider.forget_limits()
         if provider.core.state != "stopped":
             self.apply(name, supervision.Restart(reason="limits cleared by operator"))
+
+    def _new_provider(self, name: str) -> Provider:
+        def login_ended(number: int) -> None:
+            self._step(provider, supervision.Unfit(number, NeedsLoginError.code))
+
+        renewing = Renewing(name, self._logins, self._nursery, login_ended)
+        provider = Provider(name, Supervision(random.random), renewing=renewing)
+        return provider
 
     # Calls
 
@@ -182,6 +162,7 @@ class Fleet:
             case supervision.SendBye(number):
                 self._to_worker(provider, number, wire.Bye())
             case supervision.Promote(number):
+                provider.renewing.promoted(number)
                 provider.promote(provider.processes[number])
             case supervision.Announce():
                 provider.announced(command)
@@ -203,7 +184,9 @@ class Fleet:
             return
         provider.model = str(setup.settings.get("model") or "")
         ours, theirs = socket.socketpair()
-        process = provider.processes[number] = Process(number, Link(ours), trio.current_time())
+        link = Link(ours)
+        asker = Asker(provider.name, self._names, setup.names, link)
+        process = provider.processes[number] = Process(number, link, asker, trio.current_time())
 
         def on_result(pid: int | None, reason: str) -> None:
             os.close(log_fd)
@@ -217,7 +200,8 @@ class Fleet:
             if process.killed:
                 self._kill(provider, number)
 
-        self._launching.spawn(Request(theirs, log_fd, on_result))
+        caged = setup.isolation != "off"
+        self._launching.spawn(Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports))
         self._nursery.start_soon(self._run, provider, process, setup)
 
     async def _refuse(self, provider: Provider, number: int, code: str) -> None:
@@ -273,6 +257,7 @@ class Fleet:
     def _ended(self, provider: Provider, process: Process, code: int | None, reason: str) -> None:
         provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
+        provider.renewing.gone(process.number)
         provider.lose(process, reason or supervision.describe_exit(code))
 
     # Frames
@@ -298,9 +283,12 @@ class Fleet:
         match frame:
             case wire.Hello():
                 self._greet(provider, process, frame, setup)
+            case wire.Resolve():
+                process.asker.ask(frame)
             case wire.Ready():
-                process.isolation = frame.isolation
                 self._step(provider, supervision.BecameReady(process.number))
+            case wire.Renew() | wire.Renewed():
+                provider.renewing.on_frame(process.number, frame, process.link.send)
             case wire.Drained():
                 self._step(provider, supervision.Drained(process.number))
             case _:
@@ -309,6 +297,13 @@ class Fleet:
     def _greet(self, provider: Provider, process: Process, hello: wire.Hello, setup: Setup) -> None:
         if hello.version != wire.VERSION:
             self._step(provider, supervision.SpawnRefused(process.number, "restart_gateway"))
+            self._kill(provider, process.number)
+            return
+        provider.isolation = hello.isolation
+        if setup.isolation == "required" and hello.isolation.get("level") != WHOLE:
+            missing = ", ".join(map(str, hello.isolation.get("missing", ["everything"])))
+            LOG.error("provider %s: isolation is required, and cannot be had here: %s", provider.name, missing)
+            self._step(provider, supervision.SpawnRefused(process.number, "isolation_unavailable"))
             self._kill(provider, process.number)
             return
         process.link.send(

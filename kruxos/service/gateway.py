@@ -16,7 +16,8 @@ from kruxos import __version__, wire
 from kruxos.config import models_file
 from kruxos.config.difference import difference
 from kruxos.config.directory import DataDirectory
-from kruxos.config.model import ModelsConfig
+from kruxos.config.model import ModelsConfig, destination
+from kruxos.config.model import Provider as Configured
 from kruxos.config.problems import SetupError
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
@@ -30,13 +31,14 @@ from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.service.calls import Calls, Running
 from kruxos.service.doors import AgentDoor
-from kruxos.service.fleet import Fleet, Provider, Setup
+from kruxos.service.fleet import Fleet
 from kruxos.service.journal import LOG
 from kruxos.service.launching import Launching
-from kruxos.service.setups import routing_facts, worker_setup
+from kruxos.service.providers import Provider, Setup
+from kruxos.service.setups import login_of, routing_facts, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.transport import Peer
-from kruxos.vault.vault import Vault
+from kruxos.vault.vault import Vault, record_name
 from kruxos.wire import Open
 
 OPERATOR = "operator"
@@ -67,10 +69,22 @@ class Gateway:
 
     def setup_of(self, name: str) -> Setup:
         """What a provider's worker is told. Raises ``KruxosError``."""
+        return worker_setup(self._configured(name), self.vault)
+
+    def lend_login(self, provider: str) -> bytes:
+        """A provider's login as it is stored, to be renewed. Raises ``KruxosError``."""
+        return login_of(self._configured(provider), self.vault).reveal_bytes()
+
+    def store_login(self, provider: str, lent: bytes, record: bytes) -> bool:
+        """Stores a renewed login; False where the one that was lent is not there any more. Raises ``KruxosError``."""
+        to = destination(self._configured(provider))
+        return self.vault.swap(record_name(provider), Secret(lent), Secret(record), to)
+
+    def _configured(self, name: str) -> Configured:
         provider = self.config.providers.get(name)
         if provider is None:
             raise ProviderMisconfiguredError(f"{name} is not in models.yaml")
-        return worker_setup(provider, self.vault)
+        return provider
 
     def log_of(self, name: str) -> int:
         """A descriptor of the provider's log, to be closed by the caller."""
@@ -273,7 +287,7 @@ class Gateway:
             last_error="" if provider is None else provider.last_error,
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
-            isolation={} if provider is None or provider.current is None else provider.current.isolation,
+            isolation={} if provider is None else provider.isolation,
         )
 
 

@@ -6,7 +6,6 @@ is started again; requests made meanwhile wait. Workers that exist do not notice
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 import trio
 
 from kruxos.launcher import channel, linux
+from kruxos.launcher.paths import import_paths
 
 RESTART_PAUSE_S = 0.05
 RESTART_PAUSE_MAX_S = 5.0
@@ -30,11 +30,16 @@ _BOOT = (
 
 @dataclass(slots=True)
 class Request:
-    """A worker to be: its end of the link, its log, and who wants to know. ``on_result`` gets a pid or a reason."""
+    """A worker to be: its end of the link, its log, and who wants to know. ``on_result`` gets a pid or a reason.
+
+    ``caged``, ``ports``: see ``channel.Spawn``.
+    """
 
     link: socket.socket
     log_fd: int
     on_result: Callable[[int | None, str], None]
+    caged: bool = True
+    ports: tuple[int, ...] = ()
 
 
 class Launching:
@@ -58,7 +63,8 @@ class Launching:
             return
         self._count += 1
         try:
-            channel.ask_spawn(self._channel, self._count, [request.link.fileno(), request.log_fd])
+            wanted = channel.Spawn(self._count, request.caged, request.ports)
+            channel.ask_spawn(self._channel, wanted, [request.link.fileno(), request.log_fd])
         except OSError:
             self._waiting.append(request)  # the launcher is gone; the next one gets it
             return
@@ -126,16 +132,6 @@ class Launching:
         tickets, self._tickets = self._tickets, {}
         for request in tickets.values():
             request.on_result(None, "the launcher died")
-
-
-def import_paths() -> list[str]:
-    """Where a worker finds what it imports, without site packages' start-up code."""
-    places = [path for path in sys.path if path and os.path.isdir(path)]  # noqa: PTH112 - strings in, strings out
-    for name in ("kruxos", "kruxos_workers"):
-        spec = importlib.util.find_spec(name)
-        for location in (spec.submodule_search_locations or []) if spec is not None else []:
-            places.append(os.path.dirname(os.path.abspath(location)))  # noqa: PERF401, PTH100, PTH120
-    return list(dict.fromkeys(os.path.abspath(place) for place in places))  # noqa: PTH100
 
 
 async def wait_exit(pid: int) -> int | None:

@@ -32,6 +32,7 @@ from kruxos.service.fleet import Fleet
 from kruxos.service.gateway import Gateway
 from kruxos.service.journal import LOG, close_log, open_log, tell_change
 from kruxos.service.launching import Launching
+from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
 from kruxos.service.timers import Timers
 from kruxos.service.watch import watch
@@ -43,6 +44,8 @@ from kruxos.vault.vault import Vault
 WORKER_MODULE = "kruxos_workers.main"
 GRACE_S = 10.0
 """How long calls under way may take once the gateway was asked to stop."""
+RENEWAL_GRACE_S = 5.0
+"""How long a login that is just being renewed may take to be stored: a new token that is lost ends the login."""
 FAREWELL_S = 2.0
 REAP_EVERY_S = 1.0
 
@@ -121,7 +124,7 @@ async def _run(data: DataDirectory, vault: Vault, ledger: Ledger, config: Models
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             gateway = Gateway(data, vault, ledger, config, launching, nursery, config_problem=problem)
-            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change)
+            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change, gateway)
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
@@ -188,6 +191,8 @@ async def _drain(gateway: Gateway) -> None:
     gateway.door.draining = True
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
+    with trio.move_on_after(RENEWAL_GRACE_S):
+        await close_all([provider.renewing for provider in gateway.fleet.providers.values()])
     with trio.move_on_after(FAREWELL_S):
         await gateway.door.drain("the gateway is stopping").wait()
 

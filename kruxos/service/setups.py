@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from typing import Any
 
 from kruxos import catalog
-from kruxos.config.addresses import parse_address
+from kruxos.config.addresses import is_ip_address, parse_address
 from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider, destination
+from kruxos.config.secret import Secret
 from kruxos.cores.routing import ProviderFacts, RoutingFacts
 from kruxos.dialects.profiles import choose_profile, origin_of
-from kruxos.errors import ProviderMisconfiguredError
-from kruxos.service.fleet import Setup
+from kruxos.errors import BadRequestError, NeedsLoginError, NoCredentialsError, ProviderMisconfiguredError
+from kruxos.login import read_login
+from kruxos.service.providers import Setup
 from kruxos.vault.vault import Vault, record_name
+
+CA_BUNDLE_BYTES_MAX = 4 * 1024 * 1024
+"""The whole store of a system is a twentieth of it."""
 
 
 def routing_facts(config: ModelsConfig) -> RoutingFacts:
@@ -44,12 +51,62 @@ def worker_setup(provider: Provider, vault: Vault) -> Setup:
     if profile is None:
         raise ProviderMisconfiguredError(f"{provider.name}: there is no profile for type {provider.type}")
     settings |= {"profile": profile.name, "origin": origin_of(profile, provider.base_url)}
-    return Setup(settings, _secret(provider, vault))
+    settings["ca_bundle"] = None if provider.ca_bundle is None else _read_bundle(provider)
+    reached = _reached(provider)
+    return Setup(
+        settings,
+        _secret(provider, vault),
+        isolation=provider.isolation,
+        ports=tuple(sorted({port for _, port in reached})),
+        names=frozenset((host, port) for host, port in reached if not is_ip_address(host)),
+    )
+
+
+def _reached(provider: Provider) -> set[tuple[str, int]]:
+    """Hosts and ports that its worker connects to: the provider's and the issuer's of its login, or the proxy's."""
+    ways = [provider.proxy] if provider.proxy else [provider.base_url, provider.oauth_issuer or provider.base_url]
+    return {(address.host, address.port) for address in map(parse_address, ways)}
+
+
+def _read_bundle(provider: Provider) -> bytes:
+    """The certificates that it trusts beside the system's: a worker cannot open the file."""
+    assert provider.ca_bundle is not None
+    where = f"{provider.name}: ca_bundle {provider.ca_bundle}"
+    try:
+        opened = os.open(provider.ca_bundle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(opened, "rb") as file:  # noqa: PTH123 - by its descriptor
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise ProviderMisconfiguredError(f"{where} is not a file")
+            data = file.read(CA_BUNDLE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ProviderMisconfiguredError(f"{where} cannot be read: {(error.strerror or 'failed').lower()}") from None
+    if len(data) > CA_BUNDLE_BYTES_MAX:
+        raise ProviderMisconfiguredError(f"{where} is larger than {CA_BUNDLE_BYTES_MAX} bytes")
+    return data
 
 
 def _secret(provider: Provider, vault: Vault) -> bytes:
     if provider.auth == "none":
         return b""
+    if provider.auth == "oauth":
+        return login_of(provider, vault).reveal_bytes()
     secret = vault.get(record_name(provider.name), destination(provider))
     value: dict[str, Any] = {"api_key": secret.reveal()}
     return json.dumps(value).encode()
+
+
+def login_of(provider: Provider, vault: Vault) -> Secret:
+    """The provider's login as it is stored. Raises ``NeedsLoginError`` where there is none or it has ended.
+
+    Raises ``KruxosError`` for whatever else keeps it in the vault.
+    """
+    try:
+        secret = vault.get(record_name(provider.name), destination(provider))
+        ended = read_login(secret.reveal_bytes()).ended
+    except (NoCredentialsError, BadRequestError):
+        ended = "not signed in"
+    else:
+        if not ended:
+            return secret
+    message = f"{provider.name} needs a login ({ended}): `kruxos model login {provider.name}`"
+    raise NeedsLoginError(message, provider=provider.name)

@@ -4,6 +4,9 @@ GET  /simulator            what it is and knows
 GET  /simulator/faults     {"faults": [...]}
 POST /simulator/faults     {"faults": ["429 retry_after=2 times=3"]}: on from now on, in place of those before
 GET  /simulator/requests   {"count": N, "requests": [...]}, oldest first
+GET  /simulator/logins     {"policy": "ask", "codes": [{"user_code": ..., "state": ...}], "logins": N, "refreshes": N}
+POST /simulator/logins     {"policy": "approve"}: what becomes of codes; {"user_code": ..., "answer": "approve"}: one of
+                           them; {"end": "access"}: access tokens are refused; {"end": "refresh"}: refresh tokens are
 POST /simulator/reset      as at the start
 """
 
@@ -48,12 +51,17 @@ def switch_faults(world: World, asked: Asked, now: float) -> Response:
     return show_faults(world, asked, now)
 
 
-def _texts(body: bytes) -> list[str]:
+def _map(body: bytes) -> dict[str, Any] | None:
     try:
         value = parse_json(body or b"{}")
     except ValueError:
-        value = None
-    given: Any = cast("dict[str, Any]", value).get("faults", []) if isinstance(value, dict) else None
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _texts(body: bytes) -> list[str]:
+    value = _map(body)
+    given: Any = None if value is None else value.get("faults", [])
     texts = cast("list[Any]", given) if isinstance(given, list) else [given]
     if not all(isinstance(text, str) for text in texts):
         raise BadRequestError('simulate: the body must be {"faults": ["429 retry_after=2", ...]}')
@@ -64,6 +72,29 @@ def show_requests(world: World, _asked: Asked, _now: float) -> Response:
     """What was asked lately."""
     journal = world.journal
     return _json({"count": journal.count, "requests": [line.to_json() for line in journal.all()]})
+
+
+def show_logins(world: World, _asked: Asked, _now: float) -> Response:
+    """Codes that wait, and how many logins there are."""
+    return _json(world.accounts.to_json())
+
+
+def change_logins(world: World, asked: Asked, now: float) -> Response:
+    """Answers for the person, or ends what was given."""
+    accounts = world.accounts
+    match _map(asked.body):
+        case {"policy": ("ask" | "approve" | "deny" | "expire") as policy}:
+            accounts.policy = policy
+        case {"user_code": str(code), "answer": ("approve" | "deny") as answer}:
+            if not accounts.answer(code, yes=answer == "approve"):
+                return _json({"error": f"simulate: no code {code!r} waits"}, 404)
+        case {"end": "access"}:
+            accounts.refuse_access()
+        case {"end": "refresh"}:
+            accounts.end_logins()
+        case _:
+            return _json({"error": "simulate: a policy, an answer to a user_code, or what to end"}, 400)
+    return show_logins(world, asked, now)
 
 
 def reset(world: World, _asked: Asked, _now: float) -> Response:

@@ -129,7 +129,9 @@ class Call:
 
     def find_model(self, name: str) -> Sold | Gone | None:
         """The model of this provider, today."""
-        return self.world.shop.find(self.provider.name, name, self.now, dated=self.provider.sells_dated)
+        return self.world.shop.find(
+            self.provider.catalogue or self.provider.name, name, self.now, dated=self.provider.sells_dated
+        )
 
     def meter(self, question: Question) -> Meters:
         """What this key has left of this model, from now on told in headers."""

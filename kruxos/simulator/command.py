@@ -10,13 +10,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import trio
 
 from kruxos.catalog import Model
 from kruxos.errors import BadRequestError
 
+from .codex.accounts import Policy
 from .scenario import load_script
 from .server import Simulator
 from .settings import FAST, RateLimits, Settings, Timing
@@ -27,7 +28,8 @@ _LAST_WORDS = """\
 A request can ask for a fault in its prompt, [[simulate 429 retry_after=2]], in a header, x-simulate: cut after=10, or
 behind the model's name, claude-sonnet-4-6#overloaded. GET /simulator lists all faults and models; POST
 /simulator/faults with {"faults": ["529 times=3"]} switches them on for all requests; GET /simulator/requests tells what
-came in. Base URLs: this address for Anthropic, with /v1 for OpenAI. Any key is accepted that does not begin with bad-.
+came in. Base URLs: this address for Anthropic, with /v1 for OpenAI, with /backend-api/codex for Codex, whose logins
+wait at GET /codex/device for an answer. Any key is accepted that does not begin with bad-.
 """
 
 
@@ -45,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fast", action="store_true", help="no pauses but those of faults")
     add("--first-token", type=float, default=timing.first_token_s, metavar="S", help="seconds before the first token")
     add("--rate", type=float, default=timing.tokens_per_s, metavar="N", help="tokens a second (default: %(default)s)")
+    add(
+        "--logins",
+        choices=get_args(Policy),
+        default="ask",
+        help="what becomes of a login's code (default: %(default)s)",
+    )
+    add("--login-tokens", type=float, default=_DEFAULT.login_tokens_s, metavar="S", help="how long its tokens last")
     add("--seed", type=int, default=0, help="another seed gives other answers (default: %(default)s)")
     add("--requests-per-minute", type=int, default=limits.requests_per_minute, metavar="N", help="rate limit of a key")
     add("--input-tokens-per-minute", type=int, default=limits.input_tokens_per_minute, metavar="N", help="likewise")
@@ -67,7 +76,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     script = load_script(arguments.script) if arguments.script else ()
     return Settings(
         arguments.host, arguments.port, arguments.key, models, timing, limits, script,
-        tuple(arguments.fault), arguments.seed,
+        tuple(arguments.fault), arguments.seed, logins=arguments.logins, login_tokens_s=arguments.login_tokens,
     )  # fmt: skip
 
 

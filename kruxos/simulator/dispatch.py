@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .call import Call, Page, Refused
 from .journal import DETAIL_CHARS_MAX, MODEL_CHARS_MAX, Recorded
-from .routes import Operator, Route, find, likely
+from .routes import Login, Operator, Route, find, likely
 from .steps import Asked, Response
 from .world import World
 
@@ -18,6 +18,8 @@ def respond(world: World, asked: Asked, now: float) -> tuple[Response, Recorded]
     if isinstance(route, Operator):
         return route.answer(world, asked, now), Recorded(0, now, asked.method, asked.path)
     recorded = world.journal.open(asked, now)
+    if isinstance(route, Login):
+        return _noted(recorded, route.answer(world, asked, now)), recorded
     provider = route.provider if route is not None else likely(asked)
     response = _answer(route, Call(world, provider, asked, now, recorded.number, values))
     return _noted(recorded, response), recorded

@@ -181,6 +181,11 @@ class Switches:
         """The first fault that is on and strikes here; ``place`` is the provider and the model, where known."""
         return next((fault for fault in self._switched if self.strike(fault, place, b"")), None)
 
+    def strike_named(self, place: tuple[str, ...]) -> Fault | None:
+        """The same, but only faults that name the place: for doors that others should not strike by the way."""
+        named = [fault for fault in self._switched if fault.on in place]
+        return next((fault for fault in named if self.strike(fault, place, b"")), None)
+
     def strike(self, fault: Fault, place: tuple[str, ...], subject: bytes) -> bool:
         """Whether the fault strikes, which is counted.
 

@@ -131,6 +131,7 @@ class Provider:
     of a refusal; ``headers`` is what every answer carries. ``take`` charges the meters. ``thinking``: how thinking is
     told (see ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
     ``encoding`` is for the encoder. ``tells_limits_always``: also on errors that are not about limits.
+    ``catalogue`` names the provider whose models are sold, where it is another.
     """
 
     name: str
@@ -154,5 +155,6 @@ class Provider:
     usage: Callable[[int, int, int | None], Usage]
     first: Callable[[bytes, Usage], bytes] = lambda data, _usage: data
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    catalogue: str = ""
     sells_dated: bool = False
     tells_limits_always: bool = False

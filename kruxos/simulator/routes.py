@@ -14,6 +14,8 @@ from . import admin
 from .anthropic import endpoints as anthropic
 from .anthropic.provider import ANTHROPIC
 from .call import Call
+from .codex import issuer
+from .codex.backend import CODEX, signed_in
 from .generation import generate
 from .openai_chat import endpoints as openai_chat
 from .openai_chat.provider import OPENAI
@@ -37,6 +39,15 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """A door of the issuer of logins."""
+
+    method: str
+    path: str
+    answer: Operation
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """An operator's endpoint."""
 
@@ -51,8 +62,16 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
     Route("GET", "/v1/models/{model}", ANTHROPIC, anthropic.show_model, "anthropic-version"),
     Route("POST", "/v1/chat/completions", OPENAI, generate),
+    Route("POST", "/backend-api/codex/responses", CODEX, signed_in(generate)),
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
     Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
+)
+LOGINS: tuple[Login, ...] = (
+    Login("POST", "/api/accounts/deviceauth/usercode", issuer.begin),
+    Login("POST", "/api/accounts/deviceauth/token", issuer.poll),
+    Login("POST", "/oauth/token", issuer.tokens),
+    Login("POST", "/oauth/revoke", issuer.revoke),
+    Login("GET", "/codex/device", issuer.page),
 )
 OPERATOR_BYTES_MAX = 1024 * 1024
 OPERATORS: tuple[Operator, ...] = (
@@ -60,14 +79,16 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("GET", "/simulator/faults", admin.show_faults),
     Operator("POST", "/simulator/faults", admin.switch_faults),
     Operator("GET", "/simulator/requests", admin.show_requests),
+    Operator("GET", "/simulator/logins", admin.show_logins),
+    Operator("POST", "/simulator/logins", admin.change_logins),
     Operator("POST", "/simulator/reset", admin.reset),
 )
 
 
-def find(asked: Asked) -> tuple[Route | Operator | None, dict[str, str]]:
+def find(asked: Asked) -> tuple[Route | Login | Operator | None, dict[str, str]]:
     """The row for a request, and the variable parts of its path."""
     path = asked.path.rstrip("/") or "/"
-    rows: tuple[Route | Operator, ...] = (*ROUTES, *OPERATORS)
+    rows: tuple[Route | Login | Operator, ...] = (*ROUTES, *LOGINS, *OPERATORS)
     for route in rows:
         if route.method == asked.method and (values := _match(route.path, path)) is not None:
             header = route.header if isinstance(route, Route) else ""
@@ -95,4 +116,4 @@ def likely(asked: Asked) -> Provider:
 def body_limit(asked: Asked) -> int:
     """How many bytes of a request's body are read."""
     route, _ = find(asked)
-    return OPERATOR_BYTES_MAX if isinstance(route, Operator) else likely(asked).body_bytes_max
+    return OPERATOR_BYTES_MAX if isinstance(route, (Operator, Login)) else likely(asked).body_bytes_max

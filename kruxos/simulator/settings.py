@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kruxos.catalog import Model
 
+from .codex.accounts import Policy
 from .scenario import Scripted
 
 
@@ -40,7 +41,8 @@ class Settings:
 
     ``models`` are sold beside those of the catalogue. ``script`` comes before made-up answers. ``faults`` are
     switched on from the start, in the words of ``directives``. ``checks_signatures``: thinking that comes back must
-    be this simulator's own, unaltered.
+    be this simulator's own, unaltered. ``logins``: what becomes of a device code; ``login_tokens_s``: how long a
+    login's access token lasts.
     """
 
     host: str = "127.0.0.1"
@@ -55,3 +57,5 @@ class Settings:
     checks_signatures: bool = True
     connections_max: int = 1024
     requests_kept_max: int = 1000
+    logins: Policy = "ask"
+    login_tokens_s: float = 3600.0

@@ -210,6 +210,17 @@ class Vault:
             self._unseal(old, self._need_key(name))
             self.replace(name, old.kind, secret, old.destination)
 
+    def swap(self, name: str, old: Secret, new: Secret, destination: Destination) -> bool:
+        """Puts ``new`` in the place of ``old``; False, and nothing done, where something else is stored by now.
+
+        Raises as ``get``.
+        """
+        with self._lock:
+            if self.get(name, destination) != old:
+                return False
+            self.rotate(name, new)
+            return True
+
     def rebind(self, name: str, destination: Destination) -> None:
         """Confirms another destination for a record (`kruxos model confirm`)."""
         with self._lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,9 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def kruxos(tmp_path: Path) -> Kruxos:
-    return Kruxos(tmp_path / "data", tmp_path)
+def kruxos(tmp_path_factory: pytest.TempPathFactory) -> Kruxos:
+    home = tmp_path_factory.mktemp("k")  # a socket's path is short, and a test's name need not be
+    return Kruxos(home / "data", home)
 
 
 @pytest.fixture(scope="module")

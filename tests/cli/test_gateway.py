@@ -15,6 +15,7 @@ from kruxos.cli.status_view import GATEWAY_KEYS, WORKER_KEYS
 from kruxos.client.answers import read_answer
 from kruxos.client.sockets import ask
 from kruxos.errors import BadRequestError, ConnectionLostError, UnauthorizedError
+from kruxos.launcher.cage import landlock, syscalls
 from kruxos.paths import agent_socket, control_socket
 from tests.cli.running import Gateway, Kruxos, steady
 from tests.cli.upstream import Upstream
@@ -32,6 +33,12 @@ providers:
   keyless:
     type: openai
     base_url: {root}/v1
+    model: gpt-4o
+  by-name:
+    type: openai
+    profile: openai
+    base_url: {by_name}/v1
+    auth: none
     model: gpt-4o
   no-version:
     type: openai
@@ -53,6 +60,10 @@ defaults:
   chat: fast
 """
 
+needs_whole_cage = pytest.mark.skipif(
+    landlock.version() < 4 or syscalls.this_machine() is None, reason="this kernel cannot put the whole cage on"
+)
+
 
 FAILURES = {
     "keyless": """\
@@ -73,14 +84,16 @@ fix: kruxos model enable off
 """,
     "nobody": """\
 error: there is no provider nobody
-fix: use one of: fast, keyless, no-version, dead, off
+fix: use one of: fast, keyless, by-name, no-version, dead, off
 """,
 }
 
 
 @pytest.fixture(scope="module")
 def running(serving: Callable[[str], tuple[Kruxos, Gateway]], upstream: Upstream) -> tuple[Kruxos, Gateway]:
-    kruxos, gateway = serving(MODELS.format(root=upstream.root))
+    kruxos, gateway = serving(
+        MODELS.format(root=upstream.root, by_name=upstream.root.replace("127.0.0.1", "localhost"))
+    )
     gateway.wait_ready("fast", "no-version", "dead")
     gateway.wait_log("provider keyless: starting -> failed")
     return kruxos, gateway
@@ -100,6 +113,7 @@ class TestStatus:
     def test_it_shows_the_head_the_workers_and_what_to_do(self, kruxos: Kruxos) -> None:
         shown = steady(kruxos.well("status"))
         head, _, rest = shown.partition("\n\n")
+        head = re.sub(r"Cage: .*", "Cage: C", head)
         assert re.sub(r"file \S+", "file F", re.sub(r"Data: .*", "Data: D", head)) == (
             "KruxOS v0.1.0\n"
             "────────────────────────────────────────────────\n"
@@ -109,6 +123,7 @@ class TestStatus:
             "Defaults: chat fast\n"
             "Calls:    0 under way\n"
             "Uptime:   SPAN\n"
+            "Cage: C\n"
             "Data: D"
         )
         assert re.search(r"^fast +ready +\d+ +SPAN +0 +0", rest, re.MULTILINE)
@@ -121,12 +136,19 @@ class TestStatus:
     def test_json_has_the_documented_keys(self, kruxos: Kruxos) -> None:
         shown = json.loads(kruxos.well("status", "--json"))
         assert tuple(shown) == GATEWAY_KEYS
-        assert [tuple(each) for each in shown["workers"]] == [WORKER_KEYS] * 5
+        assert [tuple(each) for each in shown["workers"]] == [WORKER_KEYS] * 6
         assert (shown["running"], shown["workers"][0]["state"], shown["workers"][0]["model"]) == (
             True,
             "ready",
             "gpt-4o",
         )
+
+    @needs_whole_cage
+    def test_workers_are_caged_and_the_details_are_in_json(self, kruxos: Kruxos, upstream: Upstream) -> None:
+        fast = json.loads(kruxos.well("status", "--json"))["workers"][0]["isolation"]
+        assert (fast["level"], fast["missing"], fast["unreadable"]) == ("full", [], True)
+        assert fast["ports"] == [int(upstream.root.rpartition(":")[2])]
+        assert "Cage:     full\n" in kruxos.well("status")
 
     def test_a_worker_that_was_killed_is_there_again_with_the_reason(self, kruxos: Kruxos, gateway: Gateway) -> None:
         before = json.loads(kruxos.well("worker", "list", "--json"))["workers"][0]
@@ -184,6 +206,10 @@ class TestChat:
         done = kruxos("chat", "hello")
         assert (done.code, done.out) == (0, "Ready and waiting.\n")
         assert steady(done.err) == "gpt-4o at fast · 12 tokens in, 3 out · $0.000060 · N µs overhead\n"
+
+    def test_a_provider_is_reached_by_its_name_which_its_worker_cannot_resolve(self, kruxos: Kruxos) -> None:
+        done = kruxos("chat", "--provider", "by-name", "hello")
+        assert (done.code, done.out) == (0, "Ready and waiting.\n"), done.said
 
     def test_what_is_piped_in_is_the_prompt(self, kruxos: Kruxos, upstream: Upstream) -> None:
         assert kruxos.well("chat", "--system", "be brief", stdin="from a pipe\n") == "Ready and waiting.\n"

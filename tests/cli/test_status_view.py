@@ -218,3 +218,19 @@ class TestJson:
         down = {"running": False, "workers": [{"provider": "a", "state": "stopped"}], "vault": None, "agents": 0}
         shown = status_view.to_json(down)
         assert (shown["pid"], shown["vault"], shown["workers"][0]["pid"]) == (None, None, None)
+
+
+def cage_line(*workers: dict[str, Any]) -> list[str]:
+    return [line for line in lines(gateway(*workers)) if line.startswith("Cage")]
+
+
+def test_the_cage_is_told_in_a_word_and_what_is_missing_by_name() -> None:
+    full = {"level": "full", "missing": []}
+    partial = {"level": "partial", "missing": ["ports", "files"]}
+    assert cage_line(worker("a"), worker("b", isolation={})) == []
+    assert cage_line(worker("a", isolation=full), worker("b", isolation=full)) == ["Cage:     full"]
+    assert cage_line(worker("a", isolation=partial)) == ["Cage:     partial (missing: ports, files)"]
+    assert cage_line(worker("a", isolation=full), worker("b", isolation={"level": "off", "missing": []})) == [
+        "Cage:     full for a; off for b"
+    ]
+    assert cage_line(worker("a", isolation=full), worker("b", "disabled", isolation=partial)) == ["Cage:     full"]

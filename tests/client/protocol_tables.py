@@ -21,7 +21,8 @@ FOR_AGENTS = (
     wire.Hello, wire.Welcome, wire.Open, wire.Event, wire.End, wire.Error, wire.Cancel, wire.Ping, wire.Pong, wire.Bye,
 )  # fmt: skip
 FOR_WORKERS = (
-    wire.Configure, wire.Ready, wire.Sent, wire.Health, wire.Beat, wire.Pause, wire.Resume, wire.Drain, wire.Drained,
+    wire.Configure, wire.Ready, wire.Resolve, wire.Resolved, wire.Sent, wire.Health, wire.Beat, wire.Pause,
+    wire.Resume, wire.Drain, wire.Drained, wire.Renew, wire.Renewal, wire.Renewed, wire.Stored,
 )  # fmt: skip
 EVENTS = (
     events.Start, events.TextDelta, events.ThinkingDelta, events.ToolCallBegin, events.ToolCallDelta,

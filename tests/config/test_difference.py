@@ -48,5 +48,5 @@ def test_a_proxy_for_everybody_moves_everybody_who_goes_out() -> None:
 def test_defaults_and_the_gateways_own_fields() -> None:
     new = OLD.replace("fallback: c", "fallback: b") + "isolation: required\nhttp: {enabled: true}\n"
     assert difference(load(OLD), load(new)) == Changes(
-        defaults_changed=("fallback",), gateway_changed=("isolation", "http")
+        changed=("a", "b", "c", "d"), defaults_changed=("fallback",), gateway_changed=("isolation", "http")
     )

@@ -322,3 +322,37 @@ def test_anchors_serve_several_providers() -> None:
 @pytest.mark.parametrize("empty", ["auth:", "model:", "label:", "limits:", "enabled:", "headers: null", "base_url: ~"])
 def test_a_field_that_stands_there_empty_is_not_said(empty: str) -> None:
     assert one(f"type: openai, {empty} ") == one("type: openai")
+
+
+def test_a_login_comes_from_the_types_own_issuer_by_a_known_client() -> None:
+    codex = one("type: openai-codex")
+    assert codex.oauth_issuer == "https://auth.openai.com"
+    assert codex.oauth_client_id == "app_EMoamEEZ73f0CkXaXp7hrann"
+    assert str(destination(codex)) == "https://chatgpt.com:443 and https://auth.openai.com:443"
+    assert one("type: openai").oauth_issuer is None
+
+
+def test_a_server_that_stands_in_for_the_provider_is_its_own_issuer() -> None:
+    codex = one("type: openai-codex, base_url: 'http://127.0.0.1:8909/backend-api/codex/'")
+    assert codex.oauth_issuer == "http://127.0.0.1:8909"
+    assert str(destination(codex)) == "http://127.0.0.1:8909"
+
+
+def test_issuer_and_client_can_be_others() -> None:
+    codex = one("type: openai-codex, oauth_issuer: 'https://login.example/', oauth_client_id: app_own-1.x")
+    assert (codex.oauth_issuer, codex.oauth_client_id) == ("https://login.example", "app_own-1.x")
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "message"),
+    [
+        ("type: openai, oauth_issuer: 'https://h'", "oauth_issuer", "one signs in to with an account"),
+        ("type: ollama, oauth_client_id: x", "oauth_client_id", "one signs in to with an account"),
+        ("type: openai-codex, oauth_issuer: 'http://h'", "oauth_issuer", "in clear text"),
+        ("type: openai-codex, oauth_client_id: 'a b'", "oauth_client_id", "must be letters, digits and . _ -"),
+    ],
+)
+def test_a_login_that_cannot_be_right_is_told(entry: str, path: str, message: str) -> None:
+    (problem,) = problems(f"providers: {{x: {{{entry}}}}}")
+    assert f"providers.x.{path}: " in problem
+    assert message in problem

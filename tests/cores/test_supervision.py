@@ -27,6 +27,7 @@ from kruxos.cores.supervision import (
     Stop,
     Supervision,
     Tick,
+    Unfit,
 )
 from tests.cores.playbook import Script
 
@@ -45,6 +46,24 @@ def ready(random: float = 0.5) -> tuple[Supervision, Script]:
     script.at(0, Spawned(1, 101)).gives_nothing()
     script.at(0, BecameReady(1)).gives(Promote(1), UP)
     return machine, script
+
+
+def test_a_worker_that_cannot_go_on_finishes_what_it_has_and_no_other_is_started() -> None:
+    machine, script = ready()
+    script.at(5, Unfit(1, "needs_login")).gives(Announce("ready", "failed", "needs_login"), AskToDrain(1))
+    script.at(6, Drained(1)).gives(SendBye(1))
+    script.at(7, Exited(1, 0)).gives_nothing()
+    script.at(7 + 2 * PROBE_EVERY_S, Tick()).gives_nothing()
+    assert (machine.state, machine.reason, machine.current) == ("failed", "needs_login", None)
+    script.at(2000, Start()).gives(Announce("failed", "starting", ""), Spawn(2))
+
+
+def test_a_predecessor_that_cannot_go_on_does_not_stop_its_successor() -> None:
+    _, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    script.at(6, Unfit(1, "needs_login")).gives_nothing()
+    script.at(7, BecameReady(2)).gives(Promote(2), AskToDrain(1))
+    script.at(8, Unfit(1, "needs_login")).gives_nothing()
 
 
 def beat_until(script: Script, number: int, end: float, *, start: float = 1.0) -> None:
@@ -215,7 +234,7 @@ def test_a_worker_over_its_memory_is_drained_and_replaced() -> None:
 
 def test_news_of_workers_that_are_gone_change_nothing() -> None:
     _, script = ready()
-    for event in (BecameReady(9), Beaten(9), Drained(9), Exited(9, 0), Spawned(9, 1), Broken(9, "x")):
+    for event in (BecameReady(9), Beaten(9), Drained(9), Exited(9, 0), Spawned(9, 1), Broken(9, "x"), Unfit(9, "x")):
         script.at(1, event).gives_nothing()
 
 
@@ -228,6 +247,7 @@ EVENTS = st.one_of(
     st.builds(BecameReady, st.integers(1, 9)),
     st.builds(Beaten, st.integers(1, 9)),
     st.builds(Drained, st.integers(1, 9)),
+    st.builds(Unfit, st.integers(1, 9), st.just("needs_login")),
     st.builds(SpawnRefused, st.integers(1, 9), st.just("vault_locked")),
     st.builds(Broken, st.integers(1, 9), st.just("x"), st.booleans()),
 )

@@ -10,6 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
+from kruxos.launcher.inheritance import Inheritance
+
 PR_GET_DUMPABLE = 3
 PR_GET_NO_NEW_PRIVS = 39
 PR_GET_PDEATHSIG = 2
@@ -34,7 +36,8 @@ def _descriptors() -> list[int]:
     return sorted(int(each.name) for each in Path("/proc/self/fd").iterdir() if each.exists())
 
 
-def main(link_fd: int) -> None:
+def main(inheritance: Inheritance) -> None:
+    link_fd = inheritance.link_fd
     findings = {
         "pid": os.getpid(),
         "parent": os.getppid(),

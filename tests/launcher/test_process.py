@@ -16,82 +16,27 @@ from typing import Any
 
 import pytest
 
-from kruxos.launcher import channel, linux
-from kruxos.service.launching import import_paths
+from kruxos.launcher import channel
+from kruxos.launcher.paths import import_paths
+from tests.launcher.harness import PATIENCE_S, Launcher, wait_code
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(sys.platform != "linux", reason="the kernel calls are Linux's")]
 
-BOOT = (
-    "import sys; fd, module, sys.path[:0] = int(sys.argv[1]), sys.argv[2], sys.argv[3:]; "
-    "from kruxos.launcher.process import main; main(fd, module)"
-)
 MODULE = "tests.launcher.curious_worker"
-PATIENCE_S = 20.0
-
-
-class Launcher:
-    """A launcher under this process, which plays the supervisor."""
-
-    def __init__(self, log: Path) -> None:
-        linux.become_subreaper()
-        self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self.end, theirs = channel.pair()
-        self.end.settimeout(PATIENCE_S)
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            BOOT,
-            str(theirs.fileno()),
-            MODULE,
-            *import_paths(),
-            str(Path.cwd()),
-        ]
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={}, stderr=self.log)
-        theirs.close()
-        assert channel.decode(self.end.recv(4096)) == channel.Up(self.process.pid)
-        self.count = 0
-
-    def spawn(self) -> tuple[int, socket.socket, dict[str, Any]]:
-        ours, theirs = socket.socketpair()
-        ours.settimeout(PATIENCE_S)
-        self.count += 1
-        channel.ask_spawn(self.end, self.count, [theirs.fileno(), self.log])
-        theirs.close()
-        answer = channel.decode(self.end.recv(4096))
-        assert isinstance(answer, channel.Spawned)
-        assert answer.ticket == self.count
-        return answer.pid, ours, json.loads(ours.recv(65536))
-
-    def close(self) -> None:
-        self.end.close()
-        self.process.wait(PATIENCE_S)
-        os.close(self.log)
 
 
 @pytest.fixture
 def launcher(tmp_path: Path) -> Generator[Launcher]:
-    made = Launcher(tmp_path / "log")
+    made = Launcher(tmp_path / "log", MODULE)
     yield made
     made.close()
 
 
 @contextmanager
 def worker(launcher: Launcher) -> Generator[tuple[int, socket.socket, dict[str, Any]]]:
-    pid, link, findings = launcher.spawn()
+    pid, link = launcher.fork()
     with link:
-        yield pid, link, findings
-
-
-def wait_code(pid: int) -> int:
-    fd = os.pidfd_open(pid)
-    try:
-        result = os.waitid(os.P_PIDFD, fd, os.WEXITED)
-    finally:
-        os.close(fd)
-    assert result is not None
-    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
+        yield pid, link, json.loads(link.recv(65536))
 
 
 def test_a_worker_is_the_supervisors_child_in_a_session_of_its_own(launcher: Launcher) -> None:
@@ -104,7 +49,7 @@ def test_a_worker_is_the_supervisors_child_in_a_session_of_its_own(launcher: Lau
 def test_a_worker_has_no_environment_no_arguments_of_secrets_and_no_other_descriptor(launcher: Launcher) -> None:
     with worker(launcher) as (pid, _, findings):
         assert set(findings["environment"]) <= {"LC_CTYPE"}  # Python's own, in an empty environment
-        assert findings["descriptors"] == [0, 1, 2, 3]
+        assert findings["descriptors"] == [0, 1, 2, 3, 4]  # 4: how much memory it has
         assert "canary" not in Path(f"/proc/{pid}/cmdline").read_text()
         assert not findings["site_loaded"]
     wait_code(pid)
@@ -152,9 +97,10 @@ def test_the_end_of_the_channel_ends_the_launcher(launcher: Launcher) -> None:
 
 
 def test_workers_are_forked_in_no_time_and_each_is_another(launcher: Launcher) -> None:
-    spawned = [launcher.spawn() for _ in range(8)]
-    assert len({pid for pid, _, _ in spawned}) == 8
-    for pid, link, _ in spawned:
+    spawned = [launcher.fork() for _ in range(8)]
+    assert len({pid for pid, _ in spawned}) == 8
+    for pid, link in spawned:
+        assert json.loads(link.recv(65536))["pid"] == pid
         link.close()
         assert wait_code(pid) == 0
 
@@ -163,9 +109,10 @@ SUPERVISOR = """
 import os, sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from tests.launcher.test_process import Launcher
-launcher = Launcher(Path(sys.argv[1]))
-pid, link, _ = launcher.spawn()
+from tests.launcher.harness import Launcher
+launcher = Launcher(Path(sys.argv[1]), "tests.launcher.curious_worker")
+pid, link = launcher.fork()
+link.recv(65536)
 print(pid, flush=True)
 sys.stdin.read()
 """

@@ -58,11 +58,6 @@ class TestAdding:
         assert direct("model.add", **DEEPSEEK, api_key=KEY)["default_for"] == []
         assert direct.config.defaults.chat == "local-default"
 
-    def test_a_login_that_cannot_be_had_yet_is_told_and_does_not_become_the_default(self, direct: Direct) -> None:
-        added = direct("model.add", type="openai-codex", auth="oauth")
-        assert added["default_for"] == []
-        assert "signing in with an account is not in this version" in added["told"][0]
-
     def test_a_name_that_is_taken_is_refused_with_two_ways_out(self, direct: Direct) -> None:
         direct("model.add", type="local")
         with pytest.raises(RefusedError) as caught:
@@ -173,7 +168,13 @@ class TestRemoving:
         direct.write("# mine\n" + HAND_WRITTEN + "defaults:\n  chat: deepseek\n")
         direct("vault.add", name="model-provider:deepseek", secret=KEY)
         removed = direct("model.remove", name="deepseek")
-        assert removed == {"name": "deepseek", "had_entry": True, "had_key": True, "was_default_for": ["chat"]}
+        assert removed == {
+            "name": "deepseek",
+            "had_entry": True,
+            "had_key": True,
+            "was_default_for": ["chat"],
+            "told": [],
+        }
         assert direct.config.providers == {}
         assert direct.text.startswith("# mine\n")
         assert records(direct) == []
@@ -191,6 +192,7 @@ class TestRemoving:
             "had_entry": False,
             "had_key": True,
             "was_default_for": [],
+            "told": [],
         }
         assert records(direct) == []
 

@@ -46,6 +46,7 @@ class Process:
     killed: bool = False
     spawned: bool = False
     ended: bool = False
+    forgotten: bool = False
 
 
 @dataclass(slots=True)

@@ -514,3 +514,16 @@ def test_after_any_history_the_vault_holds_what_a_plain_map_would(
     }
     vault.close()
     assert found == model
+
+
+def test_a_secret_takes_the_place_of_the_one_that_is_there_and_of_no_other(vault: Vault) -> None:
+    vault.add(NAME, "oauth", Secret("first"), HERE)
+    assert vault.swap(NAME, Secret("first"), Secret("second"), HERE) is True
+    assert vault.swap(NAME, Secret("first"), Secret("third"), HERE) is False
+    assert vault.get(NAME, HERE).reveal() == "second"
+    assert vault.list()[0].kind == "oauth"
+    with pytest.raises(DestinationChangedError):
+        vault.swap(NAME, Secret("second"), Secret("third"), ELSEWHERE)
+    vault.remove(NAME)
+    with pytest.raises(NoCredentialsError):
+        vault.swap(NAME, Secret("second"), Secret("third"), HERE)

@@ -26,6 +26,7 @@ from kruxos.errors import (
     CallerError,
     CancelledError,
     KruxosError,
+    NeedsLoginError,
     StreamInterruptedError,
     UnsupportedError,
 )
@@ -42,6 +43,7 @@ from kruxos_workers.settings import Settings
 ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
 """How long the end of a body is awaited once the protocol's own end has come."""
+UNAUTHORIZED = 401
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
 """A gateway in between gave up waiting: the provider behind it may have done the work."""
 
@@ -62,14 +64,27 @@ class Outlet(Protocol):
         ...
 
 
+class Login(Protocol):
+    """A login that is kept fresh (``oauth.keeper.Keeper``). Both raise ``KruxosError`` where it can't be had."""
+
+    async def token(self) -> str:
+        """The access token that requests are signed with from here on."""
+        ...
+
+    async def renewed(self, rejected: str) -> bool:
+        """The provider has refused this token: whether there is another by now."""
+        ...
+
+
 @dataclass(slots=True)
 class Worker:
-    """What all attempts of a worker share."""
+    """What all attempts of a worker share. ``login`` is there where one signs in with an account."""
 
     settings: Settings
     client: ProviderClient
     gate: Gate
     outlet: Outlet
+    login: Login | None = None
 
 
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
@@ -134,7 +149,33 @@ class Exchange:
         request = self._read_request()
         target, encoded = self._encode(request)
         await self._enter(target.model, request)
+        if self.worker.login is None:
+            return await self._ask(target, encoded)
+        return await self._ask_signed_in(target, encoded, self.worker.login)
+
+    async def _ask_signed_in(self, target: Target, encoded: EncodedRequest, login: Login) -> wire.Frame:
+        """The same with a login: where the provider refuses its token, once more with the renewed one."""
+        try:
+            token = await login.token()
+        except KruxosError as error:
+            raise FailedExchange("never_sent", error) from None
+        try:
+            return await self._ask(target, encoded)
+        except FailedExchange as failed:
+            if failed.failure != "refused" or failed.error.detail.provider_status != UNAUTHORIZED:
+                raise
+        try:
+            has_another = await login.renewed(token)
+        except KruxosError as error:
+            raise FailedExchange("refused", error) from None
+        if not has_another:
+            raise FailedExchange("refused", NeedsLoginError("the provider refuses the login, however fresh it is"))
+        return await self._ask(target, encoded)
+
+    async def _ask(self, target: Target, encoded: EncodedRequest) -> wire.Frame:
+        """Asks the provider, once."""
         limits = self.worker.settings.time_limits
+        self._limit = TimeLimit()
         self._limit.start("first event" if target.stream else "answer", self._first_limit_s(target))
         try:
             async with self.worker.client.send(

@@ -1,9 +1,10 @@
 """A worker: one provider's process, from its hello to its bye.
 
-    hello ->                    once the process is what it should be: only then its secret may come
+    hello ->                    with what of the cage is around it: only then its secret may come
     <- configure                settings, and the secret
     ready ->                    calls may come
     beat ->                     every second, from this same loop
+    resolve ->, <- resolved     names of its provider: a worker has no resolver
     <- open, cancel, pause ...  calls
     <- drain, drained ->, <- bye
 
@@ -16,6 +17,7 @@ import os
 import random
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,12 +26,18 @@ import trio
 from kruxos import __version__, catalog, wire
 from kruxos.cores.supervision import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
+from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
+from kruxos.login import Login
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
-from kruxos_workers.http import ClientLimits, ProviderClient, system_roots
+from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
 from kruxos_workers.limits import Limits
-from kruxos_workers.settings import read_settings
+from kruxos_workers.names import AskedNames
+from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
+from kruxos_workers.oauth.keeper import Keeper
+from kruxos_workers.oauth.life import Life
+from kruxos_workers.settings import Settings, read_settings
 
 BEAT_EVERY_S = 1.0
 
@@ -37,26 +45,28 @@ BEAT_EVERY_S = 1.0
 def preload() -> None:
     """What all workers share: read once by the launcher, before it forks."""
     catalog.models()
-    system_roots()
+    warm_up_tls()
 
 
-def main(link_fd: int) -> None:
-    """Runs a worker over the link. Raises ``SystemExit`` with ``EXIT_CONFIGURATION`` for settings that can't work."""
-    trio.run(_run, socket.socket(fileno=link_fd))
+def main(inheritance: Inheritance) -> None:
+    """Runs a worker over its link. Raises ``SystemExit`` with ``EXIT_CONFIGURATION`` for settings that can't work."""
+    trio.run(_run, inheritance)
 
 
-async def _run(end: socket.socket) -> None:
-    link = Link(end)
-    link.send(wire.Hello(package=__version__, pid=os.getpid()))
+async def _run(inheritance: Inheritance) -> None:
+    link = Link(socket.socket(fileno=inheritance.link_fd))
+    link.send(wire.Hello(package=__version__, pid=os.getpid(), isolation=inheritance.isolation))
     link.flush()
     configured = await _configured(link)
     if configured is None:
         return
     frame, more = configured
     async with trio.open_nursery() as nursery:
-        desk = Desk(link, _make_worker(frame, link), nursery)
+        names = AskedNames(link)
+        desk = Desk(link, _make_worker(frame, link, names), nursery, names)
+        desk.keeper = _make_keeper(desk)
         nursery.start_soon(link.run_writer)
-        nursery.start_soon(_beat, link, desk)
+        nursery.start_soon(_beat, link, desk, inheritance.statm_fd)
         nursery.start_soon(desk.worker.gate.run)
         link.send(wire.Ready())
         for each in more:
@@ -79,15 +89,10 @@ async def _configured(link: Link) -> tuple[wire.Configure, list[wire.Frame]] | N
                 return None
 
 
-def _make_worker(frame: wire.Configure, link: Link) -> Worker:
+def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker:
     try:
         settings = read_settings(frame.provider, frame.settings, frame.body)
-        client = ProviderClient(
-            settings.base_url,
-            auth=settings.auth(),
-            headers=settings.headers,
-            limits=ClientLimits(connect_s=settings.time_limits.connect_s),
-        )
+        client = _client(settings, names, settings.base_url, settings.headers, settings.auth())
     except KruxosError as error:
         print(f"{error.code}: {error.message}", flush=True)  # noqa: T201 - standard output is this worker's log
         raise SystemExit(EXIT_CONFIGURATION) from None
@@ -96,10 +101,42 @@ def _make_worker(frame: wire.Configure, link: Link) -> Worker:
     return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits)), link)
 
 
+def _client(
+    settings: Settings, names: AskedNames, base_url: str, headers: Mapping[str, str], auth: Mapping[str, str]
+) -> ProviderClient:
+    """Speaks to the provider, or to the issuer of its login, on the same way."""
+    return ProviderClient(
+        base_url,
+        auth=auth,
+        headers=headers,
+        network=TrioNetwork(names.resolve),
+        ca_bundle=settings.ca_bundle,
+        proxy=None if settings.proxy is None else proxy_from_url(settings.proxy),
+        limits=ClientLimits(connect_s=settings.time_limits.connect_s),
+    )
+
+
 def _tell_limits(link: Link, limits: Limits) -> None:
     now = time.time()
     until, reason = limits.cooling(now) or (None, None)
     link.send(wire.Health(cooling_until=until, reason=reason, state=limits.state(now)))
+
+
+def _make_keeper(desk: Desk) -> Keeper | None:
+    """Who keeps the worker's login fresh, where it has one."""
+    worker, settings = desk.worker, desk.worker.settings
+    if settings.login is None:
+        return None
+
+    def use(login: Login) -> None:
+        worker.client.replace_auth(settings.signed_in(login).auth())
+
+    client = _client(settings, desk.names, settings.oauth_issuer, {"originator": ORIGINATOR}, {})
+    issuer, life = Issuer(client, settings.oauth_client_id), Life(settings.login, random.random)
+    keeper = Keeper(settings.provider, life, issuer, desk.link.send, use, desk.nursery, desk.maybe_drained)
+    worker.login = keeper
+    desk.nursery.start_soon(keeper.run)
+    return keeper
 
 
 @dataclass(slots=True)
@@ -109,6 +146,8 @@ class Desk:
     link: Link
     worker: Worker
     nursery: trio.Nursery
+    names: AskedNames
+    keeper: Keeper | None = None
     exchanges: dict[int, Exchange] = field(default_factory=dict[int, Exchange])
     draining: bool = False
     leaving: bool = False
@@ -135,9 +174,15 @@ class Desk:
                 self.exchanges[frame.id].pause()
             case wire.Resume() if frame.id in self.exchanges:
                 self.exchanges[frame.id].resume()
+            case wire.Resolved():
+                self.names.on_answer(frame)
             case wire.Drain():
                 self.draining = True
-                self._maybe_drained()
+                if self.keeper is not None:
+                    self.keeper.drain()
+                self.maybe_drained()
+            case wire.Renewal() | wire.Stored() if self.keeper is not None:
+                self.keeper.on_frame(frame)
             case wire.Bye():
                 self.leaving = True
             case wire.Ping():
@@ -150,16 +195,18 @@ class Desk:
             await exchange.run()
         finally:
             del self.exchanges[exchange.frame.id]
-        self._maybe_drained()
+        self.maybe_drained()
 
-    def _maybe_drained(self) -> None:
-        if self.draining and not self.exchanges:
+    def maybe_drained(self) -> None:
+        """Tells the supervisor when nothing is left that this worker's end would lose."""
+        renewing = self.keeper is not None and self.keeper.busy
+        if self.draining and not self.exchanges and not renewing:
             self.link.send(wire.Drained())
 
 
-async def _beat(link: Link, desk: Desk) -> None:
+async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     """A sign of life from the very loop that does the work."""
-    statm, gate = _open_statm(), desk.worker.gate
+    gate = desk.worker.gate
     while True:
         link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
         desk.worker.client.drop_stale()
@@ -167,13 +214,6 @@ async def _beat(link: Link, desk: Desk) -> None:
             gate.limits.learned = False
             _tell_limits(link, gate.limits)
         await trio.sleep(BEAT_EVERY_S)
-
-
-def _open_statm() -> int | None:
-    try:
-        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
 
 
 def _rss_bytes(statm: int | None) -> int:

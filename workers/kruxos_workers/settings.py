@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kruxos.dialects import registry
@@ -11,6 +11,7 @@ from kruxos.dialects.base import Dialect
 from kruxos.dialects.profiles import Profile
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos.fields import Fields
+from kruxos.login import Login, read_login
 from kruxos_workers.limits import Configured
 
 CONNECT_S = 10.0
@@ -33,7 +34,9 @@ class TimeLimits:
 class Settings:
     """One provider. ``origin`` tags the state that it makes; ``secret`` is its key or access token, or empty.
 
-    ``account_id`` names the account that a login is for.
+    ``account_id`` names the account that a login is for. ``login`` is there where one signs in with an account:
+    ``oauth_issuer`` renews it, for ``oauth_client_id``. ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the
+    system's certificates.
     """
 
     provider: str
@@ -45,8 +48,13 @@ class Settings:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     time_limits: TimeLimits = field(default_factory=TimeLimits)
     limits: Configured = field(default_factory=Configured)
+    proxy: str | None = None
+    ca_bundle: bytes | None = None
     secret: str = field(default="", repr=False)
     account_id: str = ""
+    login: Login | None = None
+    oauth_issuer: str = ""
+    oauth_client_id: str = ""
 
     def auth(self) -> dict[str, str]:
         """The headers that prove who pays, as this provider wants them; empty where there is no key."""
@@ -56,6 +64,10 @@ class Settings:
             return {self.profile.auth: self.secret}
         account = {"chatgpt-account-id": self.account_id} if self.account_id else {}
         return {"authorization": f"Bearer {self.secret}", **account}
+
+    def signed_in(self, login: Login) -> Settings:
+        """The same with another login."""
+        return replace(self, login=login, secret=login.access_token, account_id=login.account_id)
 
 
 def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Settings:
@@ -77,8 +89,13 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         headers={key: Fields(headers, "headers").text(key) for key in headers},
         time_limits=_time_limits(Fields(fields.object("time_limits"), "time_limits")),
         limits=_limits(Fields(fields.object("limits"), "limits")),
+        proxy=fields.maybe_text("proxy"),
+        ca_bundle=fields.maybe_data("ca_bundle"),
         secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
         account_id=credentials.maybe_text("account_id") or "",
+        login=read_login(secret) if fields.maybe_text("auth") == "oauth" else None,
+        oauth_issuer=fields.maybe_text("oauth_issuer") or "",
+        oauth_client_id=fields.maybe_text("oauth_client_id") or "",
     )
 
 

@@ -285,7 +285,7 @@ class ResponsesDecoder(AnswerDecoder):
         if item.index is None:
             return
         growing = item.growing(_ARGUMENTS)
-        self._tell(item, _ARGUMENTS, growing.rest_of(text_of(item.fields.get(_CALLS[item.type]))))
+        self._tell(item, _ARGUMENTS, growing.rest_of(text_of(item.fields.get(_CALLS.get(item.type, "")))))
         self._flush(item)
         beside = {name for name, value in item.fields.items() if value is not None} - _PLAIN_CALL
         if beside:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kruxos import __version__
 from kruxos.dialects.openai_responses import OPENAI_RESPONSES
 from kruxos.dialects.openai_responses.state import sealed
 from kruxos.dialects.profiles import PROFILES
@@ -323,7 +324,7 @@ def test_codex_gets_what_its_own_client_sends() -> None:
     assert body["reasoning"] == {"effort": "high", "summary": "auto"}
     assert (body["store"], body["stream"]) == (False, True)
     assert {notice.data["parameter"] for notice in encoded.notices} == set(wishes)
-    assert encoded.http.headers["originator"] == "kruxos"
+    assert encoded.http.headers["originator"] == f"kruxos/{__version__}"
     assert encoded.http.headers["accept"] == "text/event-stream"
 
 

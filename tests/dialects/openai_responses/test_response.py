@@ -195,6 +195,15 @@ def test_a_call_that_comes_whole(arguments: Any) -> None:
     assert parts == [ToolCall("c", "f", arguments_json='{"x":1}')]
 
 
+def test_a_call_whose_item_forgets_its_type_is_a_call_still() -> None:
+    opening = added(0, "function_call", call_id="c", name="f", arguments="")
+    pieces = delta("function_call_arguments", 0, '{"a":1}')
+    ending = event("output_item.done", output_index=0, item={"type": None, "call_id": "c", "name": "f"})
+    assert parts_of(run(decoder(AIM), sse(CREATED, opening, pieces, ending, COMPLETED))) == [
+        ToolCall("c", "f", '{"a":1}')
+    ]
+
+
 def test_a_name_that_comes_after_the_arguments() -> None:
     pieces = [added(0, "function_call"), delta("function_call_arguments", 0, '{"x":')]
     end = done(0, "function_call", call_id="c", name="f", arguments='{"x":1}')

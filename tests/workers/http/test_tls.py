@@ -297,8 +297,10 @@ def test_the_environment_adds_no_trust(authority: Authority, tmp_path: Path, mon
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     trust.system_roots.cache_clear()
+    trust._system_context.cache_clear()
     subjects = str(trust.client_context().get_ca_certs())
     trust.system_roots.cache_clear()
+    trust._system_context.cache_clear()
     assert "Test Authority" not in subjects
 
 

@@ -12,7 +12,7 @@ from .network import Network, Stream
 from .origin import Proxy, proxy_from_url
 from .pool import PoolLimits, PoolStatistics
 from .timing import TimeLimit, Timing
-from .trust import system_roots
+from .trust import system_roots, warm_up_tls
 
 __all__ = [
     "Answer",
@@ -33,4 +33,5 @@ __all__ = [
     "TrioNetwork",
     "proxy_from_url",
     "system_roots",
+    "warm_up_tls",
 ]

@@ -1,0 +1,59 @@
+"""What the fleet keeps: of each configured provider, and of each process that works for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from kruxos.config.model import Isolation
+from kruxos.cores.dispatching import Desk
+from kruxos.cores.names import Name
+from kruxos.cores.ports import Sink
+from kruxos.link import Link
+from kruxos.service.names import Asker
+from kruxos.service.renewing import Renewing
+from kruxos.service.timers import Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker is told: settings as plain values, and its secret; and how far it reaches.
+
+    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of.
+    """
+
+    settings: dict[str, Any]
+    secret: bytes
+    isolation: Isolation = "best_effort"
+    ports: tuple[int, ...] = ()
+    names: frozenset[Name] = frozenset()
+
+
+@dataclass(slots=True)
+class Process:
+    """One worker process and its link."""
+
+    number: int
+    link: Link
+    asker: Asker
+    started_at: float
+    pid: int | None = None
+    pid_known: trio.Event = field(default_factory=trio.Event)
+    in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
+    rss_bytes: int = 0
+    killed: bool = False
+    forgotten: bool = False
+    """What it knows of limits is not wanted any more."""
+
+
+@dataclass(slots=True)
+class Provider(Desk[Process]):
+    """One configured provider: its calls (``Desk``), and what the shell keeps of it."""
+
+    renewing: Renewing = field(kw_only=True)
+    timer: Timer | None = None
+    isolation: dict[str, Any] = field(default_factory=dict[str, Any])
+    last_error: str = ""
+    last_error_at: float | None = None

@@ -1,0 +1,202 @@
+"""What the supervisor grants a worker, played by the test at the other end of a link."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+import trio
+
+from kruxos import wire
+from kruxos.cores import supervision
+from kruxos.cores.names import Found
+from kruxos.errors import NeedsLoginError
+from kruxos.link import Link
+from kruxos.service.fleet import Fleet
+from kruxos.service.launching import Launching, Request
+from kruxos.service.names import QUESTIONS_MAX, Names
+from kruxos.service.providers import Setup
+from kruxos.service.timers import Timers
+
+FULL = {"level": "full", "missing": []}
+PARTIAL = {"level": "partial", "missing": ["ports"]}
+OWN = ("api.example.com", 443)
+WITHIN_S = 10.0
+
+
+@dataclass
+class FakeLauncher:
+    """Gives the worker's end of the link to the test."""
+
+    requests: list[Request] = field(default_factory=list[Request])
+    ends: list[socket.socket] = field(default_factory=list[socket.socket])
+
+    def spawn(self, request: Request) -> None:
+        self.requests.append(request)
+        self.ends.append(request.link.dup())
+        request.link.close()
+
+
+class NoLogins:
+    """A vault without a login."""
+
+    def lend_login(self, provider: str) -> bytes:
+        raise NeedsLoginError
+
+    def store_login(self, provider: str, lent: bytes, record: bytes) -> bool:
+        return False
+
+
+@dataclass
+class Scene:
+    """A fleet with one provider, and its worker's end."""
+
+    fleet: Fleet
+    launcher: FakeLauncher
+    worker: Link
+    asked: list[tuple[str, int]]
+
+    async def next(self) -> wire.Frame | None:
+        """The next frame that the worker gets; None: its link has ended."""
+        frames: list[wire.Frame] | None = []
+        with trio.fail_after(WITHIN_S):
+            while frames == []:
+                frames = await self.worker.receive()
+        if frames is None:
+            return None
+        (frame,) = frames
+        return frame
+
+    def say(self, frame: wire.Frame) -> None:
+        self.worker.send(frame)
+        assert self.worker.flush()
+
+
+@asynccontextmanager
+async def scene(setup: Setup, look_up: Callable[[str, int], Any] | None = None) -> AsyncGenerator[Scene]:
+    asked: list[tuple[str, int]] = []
+
+    async def resolve(host: str, port: int) -> Found:
+        asked.append((host, port))
+        await (look_up or _at_once)(host, port)
+        return Found(("192.0.2.1", "2001:db8::1"))
+
+    launcher = FakeLauncher()
+    async with trio.open_nursery() as nursery:
+        fleet = Fleet(
+            cast("Launching", launcher), Timers(), nursery, lambda _: setup, lambda _: os.open(os.devnull, os.O_WRONLY),
+            lambda *_: None, NoLogins(), Names(nursery, resolve),
+        )  # fmt: skip
+        fleet.configure({"p": True}, set())
+        worker = Link(launcher.ends[0])
+        yield Scene(fleet, launcher, worker, asked)
+        worker.close()
+        launcher.requests[0].on_result(None, "the test is over")
+        nursery.cancel_scope.cancel()
+
+
+async def _at_once(_host: str, _port: int) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+def setup(isolation: Any = "best_effort", names: frozenset[tuple[str, int]] = frozenset({OWN})) -> Setup:
+    return Setup({"a": 1}, b"the secret", isolation, (443,), names)
+
+
+def test_the_launcher_is_told_to_cage_and_which_ports() -> None:
+    async def main() -> None:
+        for isolation, caged in (("best_effort", True), ("required", True), ("off", False)):
+            async with scene(setup(isolation)) as its:
+                (request,) = its.launcher.requests
+                assert (request.caged, request.ports) == (caged, (443,))
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize(("isolation", "achieved"), [("required", FULL), ("best_effort", PARTIAL), ("off", {})])
+def test_a_worker_that_is_isolated_enough_gets_its_secret(isolation: str, achieved: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with scene(setup(isolation)) as its:
+            its.say(wire.Hello(isolation=achieved))
+            frame = await its.next()
+            assert isinstance(frame, wire.Configure)
+            assert frame.body == b"the secret"
+            assert its.fleet.providers["p"].isolation == achieved
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("achieved", [PARTIAL, {"level": "none", "missing": ["files"]}, {}])
+def test_where_isolation_is_required_and_not_whole_no_secret_leaves_and_the_provider_fails_with_the_reason(
+    achieved: dict[str, Any],
+) -> None:
+    async def main() -> None:
+        async with scene(setup("required")) as its:
+            its.say(wire.Hello(isolation=achieved))
+            with trio.move_on_after(WITHIN_S):
+                while its.fleet.providers["p"].core.state != "failed":
+                    await trio.lowlevel.checkpoint()
+            core = its.fleet.providers["p"].core
+            assert (core.state, core.reason) == ("failed", "isolation_unavailable")
+            process = its.fleet.providers["p"].processes[1]
+            assert process.killed
+            assert process.link.queued_bytes == 0, "nothing was sent to it"
+            its.fleet.apply("p", supervision.Stop(now=True))
+
+    trio.run(main)
+
+
+def test_a_worker_is_told_its_own_providers_addresses() -> None:
+    async def main() -> None:
+        async with scene(setup()) as its:
+            its.say(wire.Resolve(id=7, host=OWN[0], port=OWN[1]))
+            assert await its.next() == wire.Resolved(id=7, addresses=["192.0.2.1", "2001:db8::1"])
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [("evil.example.org", 443), ("c2VjcmV0.api.example.com", 443), ("api.example.com", 53), ("API.example.com", 443),
+     ("", 0), ("localhost", 443)],
+)  # fmt: skip
+def test_no_other_name_is_looked_up_for_a_worker_as_the_question_would_leave_the_machine(host: str, port: int) -> None:
+    async def main() -> None:
+        async with scene(setup()) as its:
+            its.say(wire.Resolve(id=1, host=host, port=port))
+            assert await its.next() == wire.Resolved(id=1, reason="not a name of this provider")
+            assert its.asked == []
+
+    trio.run(main)
+
+
+def test_a_worker_that_asks_too_much_at_once_is_told_so() -> None:
+    async def main() -> None:
+        never = trio.Event()
+        async with scene(setup(), lambda *_: never.wait()) as its:
+            for number in range(QUESTIONS_MAX + 1):
+                its.say(wire.Resolve(id=number + 1, host=OWN[0], port=OWN[1]))
+            assert await its.next() == wire.Resolved(id=QUESTIONS_MAX + 1, reason="too many questions at once")
+            assert its.asked == [OWN]
+
+    trio.run(main)
+
+
+def test_an_answer_for_a_worker_that_is_gone_is_dropped() -> None:
+    async def main() -> None:
+        go = trio.Event()
+        async with scene(setup(), lambda *_: go.wait()) as its:
+            its.say(wire.Resolve(id=1, host=OWN[0], port=OWN[1]))
+            with trio.fail_after(WITHIN_S):
+                while not its.asked:
+                    await trio.lowlevel.checkpoint()
+            its.fleet.providers["p"].processes[1].link.close()
+            go.set()
+            await trio.testing.wait_all_tasks_blocked()
+
+    trio.run(main)
