@@ -15,7 +15,7 @@ from typing import Protocol
 from kruxos import wire
 from kruxos.cores import call_vocabulary as words
 from kruxos.cores.call import CALL_WITHIN_S, Call
-from kruxos.cores.conversations import Conversations, names_of
+from kruxos.cores.conversations import Conversations, Thread, thread_of
 from kruxos.cores.idempotency import KEY_CHARS_MAX, Entry, Idempotency, digest
 from kruxos.cores.policy import Random, RetryBudget
 from kruxos.cores.ports import Clock, Providers, Timer, Timers
@@ -175,8 +175,7 @@ class CallTable:
         within_s = CALL_WITHIN_S if frame.deadline_s is None else max(0.0, frame.deadline_s)
         wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
         plan = make_plan(wish, agent, self.facts)
-        names = names_of(frame.conversation, frame.prefixes)
-        stays_with = self.conversations.stays_with(agent.name, _wished_model(frame, agent), names, now)
+        stays_with = self.conversations.stays_with(_thread(frame, agent), now)
         terms = words.Terms(
             call_id=new_call_id(unix, self._random),
             plan=stay(plan, stays_with),
@@ -289,14 +288,13 @@ class CallTable:
 
     def _settle_conversation(self, running: Running, frame: wire.End | wire.Error) -> None:
         """Where the conversation is from now on."""
-        names = names_of(running.frame.conversation, running.frame.prefixes)
-        agent, model = running.agent.name, _wished_model(running.frame, running.agent)
+        thread = _thread(running.frame, running.agent)
         if isinstance(frame, wire.End) and frame.provider != running.home:
             facts = self.facts.providers.get(frame.provider)
             lifetime_s = 0.0 if facts is None else facts.cache_lifetime_s
-            self.conversations.moved(agent, model, names, frame.provider, self._clock.now() + lifetime_s)
+            self.conversations.moved(thread, frame.provider, self._clock.now() + lifetime_s)
         elif isinstance(frame, wire.End) or _moves_on(frame):
-            self.conversations.back(agent, model, names)
+            self.conversations.back(thread)
 
     def _close_key(self, running: Running, key: str, frame: wire.End | wire.Error) -> None:
         billed = isinstance(frame, wire.End) or bool(frame.error.get("billed_maybe")) or bool(frame.usage)
@@ -347,10 +345,6 @@ class CallTable:
         """What the table holds now."""
         return Statistics(len(self._calls), self._request_bytes, len(self.keys), self.keys.held_bytes)
 
-    def running(self, number: int) -> Running | None:
-        """The call of this number, while it is under way."""
-        return self._calls.get(number)
-
     def in_flight_of(self, agent: str) -> int:
         """How many calls of the agent are under way."""
         return sum(running.agent.name == agent for running in self._calls.values())
@@ -371,8 +365,9 @@ class _Attempt:
         self.calls.on_attempt_lost(self.running, self.number, reason)
 
 
-def _wished_model(frame: wire.Open, agent: AgentFacts) -> str | None:
-    return frame.model or frame.provider or agent.model
+def _thread(frame: wire.Open, agent: AgentFacts) -> Thread:
+    wished = frame.model or frame.provider or agent.model
+    return thread_of(agent.name, wished, frame.conversation, frame.prefixes)
 
 
 def _moves_on(frame: wire.Error) -> bool:

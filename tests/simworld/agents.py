@@ -131,7 +131,7 @@ class Session:
 
     def _note_open(self, number: int, reader: Reader) -> None:
         seen = self.seen[number]
-        running = self.gateway.calls.running(reader.call)
+        running = self.gateway.calls._calls.get(reader.call)
         seen.running = reader.call
         if running is not None:
             seen.call_id, seen.begun_at = running.core.terms.call_id, running.core.opened_at

@@ -163,6 +163,17 @@ def a_cooldown_is_obeyed(story: Story) -> Iterator[str]:
                 named[life, post.worker, post.model] = max(before, (post.told_at, post.wait_until), key=lambda x: x[1])
 
 
+def a_workers_end_is_told_at_once(story: Story) -> Iterator[str]:
+    for number in story.not_told:
+        yield f"dispatch {number} was with a worker that ended, and its call does not know"
+
+
+def nobody_waits_for_what_does_not_come(story: Story) -> Iterator[str]:
+    for gateway in story.gateways:
+        for what in gateway.fleet.waiting_for_nobody:
+            yield f"{what}, and attempts wait for it"
+
+
 def everything_is_at_rest(story: Story) -> Iterator[str]:
     gateway = story.gateway
     now = gateway.calls.statistics()
@@ -210,6 +221,8 @@ CHECKERS: tuple[Callable[[Story], Iterator[str]], ...] = (
     what_must_stay_here_stays_here,
     every_wait_is_bounded,
     a_cooldown_is_obeyed,
+    a_workers_end_is_told_at_once,
+    nobody_waits_for_what_does_not_come,
     everything_is_at_rest,
     every_provider_answers_again,
     every_call_is_booked_once,

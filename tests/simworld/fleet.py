@@ -74,6 +74,8 @@ class Fleet:
         self.on_dispatch: Callable[[str, int, wire.Open], None] = lambda *_: None
         self.on_committed: Callable[[int], None] = lambda _: None
         self.on_sent: Callable[[int], None] = lambda _: None
+        self.on_ended: Callable[[list[int]], None] = lambda _: None
+        self.waiting_for_nobody: list[str] = []
         self.dead = False
         self._numbers = 0
         self.first_number = 0
@@ -122,6 +124,8 @@ class Fleet:
             return
         for command in provider.core.step(event, self.world.now()):
             self._do(provider, command)
+        if provider.waiting and provider.core.state not in ("starting", "ready"):
+            self.waiting_for_nobody.append(f"{provider.name} is {provider.core.state} at {self.world.time:g}")
         if provider.timer is not None:
             provider.timer.cancel()
         wake_at = provider.core.next_wake(self.world.now())
@@ -203,7 +207,9 @@ class Fleet:
         self.world.log("exit", provider.name, process.number, code)
         provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
+        numbers = list(process.in_flight)
         provider.lose(process, reason or supervision.describe_exit(code))
+        self.on_ended(numbers)
 
     # Frames
 

@@ -50,6 +50,8 @@ class Story:
     gateways: list[Gateway] = field(default_factory=list[Gateway])
     dispatched: dict[int, Dispatched] = field(default_factory=dict[int, Dispatched])
     crashed_at: list[float] = field(default_factory=list[float])
+    not_told: list[int] = field(default_factory=list[int])
+    """Attempts whose worker had ended, and whose call did not know."""
     last_calls: list[Seen] = field(default_factory=list[Seen])
 
     @property
@@ -69,6 +71,7 @@ class Story:
     def start_gateway(self) -> None:
         fleet = Fleet(self.world, self.upstreams, self.faults)
         fleet.on_dispatch, fleet.on_committed, fleet.on_sent = self._on_dispatch, self._on_committed, self._on_sent
+        fleet.on_ended = self._on_ended
         self.gateways.append(Gateway(self.world, fleet, self.facts, self.disk, len(self.gateways) + 1))
         for agent in self.agents:
             agent.connect(self.gateway)
@@ -79,6 +82,14 @@ class Story:
         self.dispatched[number] = Dispatched(
             self.world.time, provider, number, call_id, frame.agent or "", len(self.gateways)
         )  # fmt: skip
+
+    def _on_ended(self, numbers: list[int]) -> None:
+        busy = ("attempting", "committed", "stopping", "settling")
+        self.not_told += [
+            running.dispatch
+            for running in self.gateway.calls._calls.values()
+            if running.dispatch in numbers and running.core.state in busy
+        ]
 
     def _on_committed(self, number: int) -> None:
         if self.dispatched[number].committed_at is None:
@@ -210,9 +221,12 @@ class Story:
         kind, lasts_s = chance.choice(WEATHERS), chance.choice((1.0, 10.0, 40.0))
         names = PROVIDERS if chance.random() < 0.1 else (chance.choice(PROVIDERS),)
         self.world.fault(kind, *names)
-        now = self.world.time
+        starts_at = self.world.time + 1.0
+        ends_at = starts_at + lasts_s * (2 if kind == "flapping" else 1)
         for name in names:
-            self.upstreams[name].spells.insert(0, Spell(kind, now, now + lasts_s * (2 if kind == "flapping" else 1)))
+            self.upstreams[name].spells.insert(0, Spell(kind, starts_at, ends_at))
+        for _ in range(chance.choice((0, 0, 8))):  # calls that meet it on their way
+            self.world.after(6 * chance.random(), partial(self._call, chance.choice(self.agents)))
 
     # The story
 
