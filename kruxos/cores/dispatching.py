@@ -19,6 +19,9 @@ from kruxos.cores.supervision import Announce, Supervision
 from kruxos.errors import BY_CODE
 from kruxos.fields import Fields
 
+FEW = 4
+"""So many calls at once are no rush: one that recovers takes them without a lot, and a single one as its probe."""
+
 
 class Outlink(Protocol):
     """The supervisor's end of a worker's link."""
@@ -148,6 +151,11 @@ class Desk(Generic[CarrierT]):
         for process in self.processes.values():
             process.forgotten = True
 
+    @property
+    def busy(self) -> int:
+        """How many attempts it has, those that wait for a worker among them."""
+        return len(self.waiting) + sum(len(process.in_flight) for process in self.processes.values())
+
     def outlook(self, model: str | None, now: float, unix: float) -> Outlook:
         """How things stand with the provider (``kruxos.cores.routing.HealthView``)."""
         core = self.core
@@ -165,7 +173,8 @@ class Desk(Generic[CarrierT]):
             if pause is not None:
                 return Outlook("cooling", pause.reason, "asked to wait", pause.until)
         share, code = min(self.recovery.share(name, unix) for name in places)
-        if share >= 1.0:
+        few = 1 if any(name in self.recovery.pauses for name in places) else FEW
+        if share >= 1.0 or self.busy < few:
             return Outlook("ready")
         return Outlook("ready", code, "it recovers, and takes a growing share of the calls", share=share)
 

@@ -1,11 +1,13 @@
 """How calls come back to a provider that was left alone: a growing share of them, not all at once.
 
     cooling     until the time that its worker told: none
-    half open   the time is over, and no answer says yet that all is well: few; the worker lets one of them pass
-    growing     since an answer came: from few to all, in as much time as the provider was left alone, at most
-                ``GROW_WITHIN_S``
+    half open   the time is over, and no answer says yet that all is well: few at first, more as time goes by, so
+                that somebody tries it where calls are rare; the worker lets one of them pass
+    growing     since an answer came: from few to all
 
-The share counts only where another candidate can answer; who has no other goes to the worker's own gate.
+Both grow in as much time as the provider was left alone, at most ``GROW_WITHIN_S``. The share counts only where another
+candidate can answer, and where calls come in numbers (``kruxos.cores.dispatching``): who has no other goes to the
+worker's own gate.
 """
 
 from __future__ import annotations
@@ -25,12 +27,21 @@ class Pause:
     reason: str
     since: float
 
+    @property
+    def within_s(self) -> float:
+        """How long the share takes to grow after a pause that ended when it was told to."""
+        return min(GROW_WITHIN_S, max(0.001, self.until - self.since))
+
 
 @dataclass(frozen=True, slots=True)
 class _Growth:
     since: float
     within_s: float
     reason: str
+
+    def share(self, unix: float) -> float:
+        grown = min(1.0, max(0.0, (unix - self.since) / self.within_s))
+        return FIRST_SHARE + (1.0 - FIRST_SHARE) * grown
 
 
 @dataclass(slots=True)
@@ -45,7 +56,7 @@ class Recovery:
         for name, pause in list(self.pauses.items()):
             if name not in cooling:
                 del self.pauses[name]
-                self._growths[name] = _Growth(unix, min(GROW_WITHIN_S, max(0.0, unix - pause.since)), pause.reason)
+                self._growths[name] = _after(pause, unix)
         for name, (until, reason) in cooling.items():
             before = self.pauses.get(name)
             growth = self._growths.pop(name, None)
@@ -62,13 +73,20 @@ class Recovery:
     def share(self, name: str, unix: float) -> tuple[float, str]:
         """The share of calls that a place takes, and why it is not all of them."""
         pause = self.pauses.get(name)
-        if pause is not None:
-            return (0.0 if pause.until > unix else FIRST_SHARE), pause.reason
-        growth = self._growths.get(name)
+        if pause is not None and pause.until > unix:
+            return 0.0, pause.reason
+        growth = self._growths.get(name) if pause is None else _Growth(pause.until, pause.within_s, pause.reason)
         if growth is None:
             return 1.0, ""
-        if unix >= growth.since + growth.within_s:
-            del self._growths[name]
+        share = growth.share(unix)
+        if share >= 1.0:
+            self._growths.pop(name, None)
             return 1.0, ""
-        grown = (unix - growth.since) / growth.within_s
-        return FIRST_SHARE + (1.0 - FIRST_SHARE) * grown, growth.reason
+        return share, growth.reason
+
+
+def _after(pause: Pause, unix: float) -> _Growth:
+    """How it goes on once an answer came: from where the share was, but not from more than half of the way."""
+    within_s = min(GROW_WITHIN_S, max(0.001, unix - pause.since))
+    ahead_s = min(within_s / 2, max(0.0, unix - pause.until))
+    return _Growth(unix - ahead_s, within_s, pause.reason)

@@ -72,28 +72,32 @@ def run_many(first: int, count: int, *, processes: int, within_s: float) -> Tota
     return total
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def report(total: Total, took_s: float) -> None:
     hours = total.simulated_s / 3600
-    print(
+    say(
         f"{total.histories} histories, {hours:.1f} simulated hours in {took_s:.1f} s "
         f"({total.histories / took_s:.0f} histories/s, {total.simulated_s / took_s:.0f} times real time)"
     )
-    print(f"{total.calls} calls, {total.attempts} attempts, {total.posts} requests at providers, {total.events} events")
+    say(f"{total.calls} calls, {total.attempts} attempts, {total.posts} requests at providers, {total.events} events")
     for kind, count in sorted(total.faults.items()):
-        print(f"  {count:8} {kind}")
+        say(f"  {count:8} {kind}")
     for what in total.wrong[:50]:
-        print(f"WRONG {what}")
-    print(f"{len(total.wrong)} things that should never have happened")
+        say(f"WRONG {what}")
+    say(f"{len(total.wrong)} things that should never have happened")
 
 
 def show(seed: int) -> bool:
     """One history, whole."""
     story = tell(seed)
-    print(f"seed {seed}, history {story.world.digest()}")
-    print("\n".join(story.world.history))
+    say(f"seed {seed}, history {story.world.digest()}")
+    say("\n".join(story.world.history))
     wrong = judge(story)
     for what in wrong:
-        print(f"WRONG {what}")
+        say(f"WRONG {what}")
     return not wrong
 
 

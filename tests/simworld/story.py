@@ -318,10 +318,16 @@ def small_outboxes() -> Iterator[None]:
         outbox.CALL_BYTES_MAX, outbox.CALL_BYTES_RESUME, outbox.TAKE_BYTES_AIM = before
 
 
+def begin(seed: int) -> Story:
+    """A world before anything happens in it; the gateway is to be started."""
+    world = World(seed)
+    return Story(world, {name: Upstream(world, name) for name in PROVIDERS}, agents_of(world), facts_of(world))
+
+
 def tell(seed: int) -> Story:
     """Runs one history to its end."""
-    world = World(seed)
-    story = Story(world, {name: Upstream(world, name) for name in PROVIDERS}, agents_of(world), facts_of(world))
+    story = begin(seed)
+    world = story.world
     with small_outboxes():
         story.start_gateway()
         span_s = world.chance.choice((10.0, 40.0, 90.0))

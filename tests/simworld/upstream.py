@@ -74,6 +74,8 @@ class Upstream:
         self._world, self.name = world, name
         self.spells: list[Spell] = []
         self.posts: list[Post] = []
+        self.asked_at: list[float] = []
+        """Every try to reach it, also those that were refused a connection."""
         self.calm = False
         """Nothing goes wrong by itself any more."""
 
@@ -88,6 +90,7 @@ class Upstream:
 
     def course(self) -> Course:
         """What becomes of a request that comes in now."""
+        self.asked_at.append(self._world.time)
         chance, kind = self._world.chance, self.weather()
         if kind is not None:
             return _COURSES[kind](self._world)
