@@ -34,6 +34,7 @@ class Gateway:
     def __init__(self, world: World, fleet: Fleet, facts: RoutingFacts, disk: Disk, life: int) -> None:
         self.world, self.fleet, self.disk, self.life = world, fleet, disk, life
         self.dead = False
+        self._written_at = 0.0
         fleet.first_number = life * LIFE_NUMBERS
         self.calls = CallTable(fleet, self, facts, self, world, world.random)
         known = [(agent, key, digest, at) for (agent, key), (digest, at) in disk.keys.items()]
@@ -52,7 +53,7 @@ class Gateway:
         running.booked += 1
 
     def persist(self, agent: str, key: str, digest: bytes, call_id: str, then: Callable[[], None]) -> None:
-        self.at(self.world.time + DISK_S * self.world.random(), lambda: self._persisted(agent, key, digest, then))
+        self._write(lambda: self._persisted(agent, key, digest, then))
 
     def _persisted(self, agent: str, key: str, digest: bytes, then: Callable[[], None]) -> None:
         self.disk.keys[agent, key] = (digest, self.world.time)
@@ -60,7 +61,12 @@ class Gateway:
 
     def key_over(self, agent: str, key: str, *, kept: bool) -> None:
         if not kept:
-            self.at(self.world.time + DISK_S * self.world.random(), lambda: self._released(agent, key))
+            self._write(lambda: self._released(agent, key))
+
+    def _write(self, action: Callable[[], None]) -> None:
+        """One after the other, as in ``kruxos.service.keybook``."""
+        self._written_at = max(self._written_at, self.world.time) + DISK_S * self.world.random()
+        self.at(self._written_at, action)
 
     def _released(self, agent: str, key: str) -> None:
         self.disk.keys.pop((agent, key), None)
