@@ -29,20 +29,24 @@ def check_request(request: Request) -> None:
 
 
 def _check_tool_pairs(messages: list[Message]) -> None:
-    open_calls: dict[str, str] = {}
+    open_calls: dict[str, list[str]] = {}
     for index, message in enumerate(messages):
         path = f"messages[{index}]"
         results = [part for part in message.parts if isinstance(part, ToolResult)]
         for result in results:
-            if open_calls.pop(result.id, None) is None:
+            waiting = open_calls.get(result.id)
+            if not waiting:
                 raise BadRequestError(f"{path} has a tool result for a call that was not made just before", field=path)
+            waiting.pop()
+            if not waiting:
+                del open_calls[result.id]
         if open_calls and not (results and message.role in ("tool", "user")):
-            where = next(iter(open_calls.values()))
+            where = next(iter(open_calls.values()))[0]
             raise BadRequestError(f"{where} has a tool call without a result in the messages after it", field=where)
         if message.role == "assistant":
             for part in message.parts:
                 if isinstance(part, ToolCall):
-                    open_calls[part.id] = path
+                    open_calls.setdefault(part.id, []).append(path)
         elif open_calls and any(not isinstance(part, ToolResult) for part in message.parts):
-            where = next(iter(open_calls.values()))
+            where = next(iter(open_calls.values()))[0]
             raise BadRequestError(f"{where} has a tool call without a result in the messages after it", field=where)

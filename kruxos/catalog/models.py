@@ -62,7 +62,9 @@ class Model:
 
     ``sampling``: any; one (temperature or top_p, not both); none. ``prefill``: an answer may be begun for it.
     ``refuses`` names parameters that it answers with an error. ``retired``: it answers no more under its name, or
-    another model does; ``retires``: it will.
+    another model does; ``retires``: it will. ``successor_effort`` is the effort at which the successor does what this
+    model did by itself. ``misspellings`` are names that are in use but never were a model's. ``first_event_s`` is how
+    long its first word may take, where that is longer than usual. ``abilities``: tools, images, documents, json.
     """
 
     profile: str
@@ -84,7 +86,29 @@ class Model:
     retired: str | None = None
     retires: str | None = None
     successor: str | None = None
+    successor_effort: str | None = None
+    misspellings: tuple[str, ...] = ()
+    first_event_s: float | None = None
+    abilities: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it is called."""
+        return (self.id, *self.aliases, *self.misspellings)
+
+    @property
+    def gone_from(self) -> str | None:
+        """The day from which it does not answer under its name; None: none is known."""
+        return self.retired or self.retires
+
+    def is_retired(self, today: str) -> bool:
+        """Whether it is gone on ``today`` (an ISO day)."""
+        return self.gone_from is not None and self.gone_from <= today
+
+    def is_named(self, model: str) -> bool:
+        """Whether this very name is one of its own, with its date or without; other dates are other models."""
+        return any(model in (name, _undated(name)) for name in self.names)
 
 
 def lookup(profile: str, model: str) -> Model | None:
@@ -111,10 +135,9 @@ def _rows() -> tuple[Model, ...]:
 def _index() -> dict[tuple[str, str], Model]:
     index: dict[tuple[str, str], Model] = {}
     for row in _rows():
-        for name in (_undated(row.id), *(_undated(alias) for alias in row.aliases)):
-            index.setdefault((row.profile, name), row)
-    index.update({(row.profile, alias): row for row in _rows() for alias in row.aliases})
-    index.update({(row.profile, row.id): row for row in _rows()})
+        for name in row.names:
+            index.setdefault((row.profile, _undated(name)), row)
+    index.update({(row.profile, name): row for row in _rows() for name in row.names})
     return index
 
 
@@ -123,10 +146,12 @@ def _model(row: dict[str, Any]) -> Model:
     return Model(
         aliases=tuple(row.pop("aliases", ())),
         refuses=tuple(row.pop("refuses", ())),
+        misspellings=tuple(row.pop("misspellings", ())),
+        abilities=tuple(row.pop("abilities", ())),
         other_prices=_decimals(row.pop("other_prices", {})),
-        prices=_prices(prices) if prices else None,
-        tier=Tier(tier["above"], _prices(tier["prices"])) if tier else None,
-        peak=Peak(tuple(_span(span) for span in peak["utc"]), _prices(peak["prices"])) if peak else None,
+        prices=prices_of(prices) if prices else None,
+        tier=Tier(tier["above"], prices_of(tier["prices"])) if tier else None,
+        peak=Peak(tuple(_span(span) for span in peak["utc"]), prices_of(peak["prices"])) if peak else None,
         thinking=_thinking(thinking) if thinking else None,
         **row,
     )
@@ -142,7 +167,8 @@ def _decimals(values: dict[str, str]) -> dict[str, Decimal]:
     return {name: Decimal(value) for name, value in values.items()}
 
 
-def _prices(values: dict[str, str]) -> Prices:
+def prices_of(values: dict[str, str]) -> Prices:
+    """Prices from decimal texts by name."""
     return Prices(**_decimals(values))
 
 

@@ -8,11 +8,21 @@ from typing import Any
 
 from kruxos.cli import asking, login, operating
 from kruxos.cli.failing import FAILED, OK
-from kruxos.cli.model_view import added_lines, catalog_lines, list_lines, removed_lines, tested_lines
+from kruxos.cli.model_view import (
+    added_lines,
+    catalog_lines,
+    effort_lines,
+    list_lines,
+    matrix_lines,
+    remote_lines,
+    removed_lines,
+    tested_lines,
+)
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
 from kruxos.cli.terminal import terminal_of
 
 TEST_WITHIN_S = 120.0
+REMOTE_WITHIN_S = 70.0
 ANSWER_GRACE_S = 10.0
 """How much longer than the call the gateway's answer about it may take."""
 TYPES = "anthropic, openai, openai-codex, gemini, deepseek, glm, grok, mistral, groq, openrouter, local"
@@ -59,6 +69,23 @@ def _add(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _list_options(parser: Parser) -> None:
+    parser.add_argument("--remote", metavar="NAME", help="the models that this provider itself lists")
+    parser.add_argument("-q", "--query", metavar="TERM", help="with --remote: only models with this in a name")
+    add_json(parser)
+
+
+def _remote(arguments: argparse.Namespace) -> int:
+    wanted = {"name": arguments.remote, "term": arguments.query}
+    found = operating.operate("model.remote", wanted, timeout_s=REMOTE_WITHIN_S)
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(remote_lines(found, terminal_of(sys.stdout)))
+        operating.note(found["told"])
+    return OK
+
+
 def _login_options(parser: Parser) -> None:
     _name_option(parser)
     parser.add_argument("--yes", action="store_true", help="agree to the provider's terms without being asked")
@@ -75,26 +102,48 @@ def _tell_login(done: dict[str, Any]) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    if arguments.remote is not None:
+        return _remote(arguments)
     found = operating.operate("model.list")
     if arguments.json:
         operating.print_json(found)
     else:
         operating.show(list_lines(found, terminal_of(sys.stdout)))
         operating.note([found["config_problem"]] if found["config_problem"] else [])
+        operating.note([f"{each['name']}: {told}" for each in found["providers"] for told in each["told"]])
     return OK
 
 
 def _catalog_options(parser: Parser) -> None:
     parser.add_argument("profile", nargs="?", metavar="KIND", help="anthropic, openai, gemini, deepseek ... (all)")
+    parser.add_argument("-q", "--query", metavar="TERM", help="only models with this in a name")
     add_json(parser)
 
 
 def _catalog(arguments: argparse.Namespace) -> int:
-    found = operating.operate("model.catalog", {"profile": arguments.profile})
+    found = operating.operate("model.catalog", {"profile": arguments.profile, "term": arguments.query})
     if arguments.json:
         operating.print_json(found)
     else:
         operating.show(catalog_lines(found["models"], terminal_of(sys.stdout)))
+    return OK
+
+
+def _matrix(arguments: argparse.Namespace) -> int:
+    found = operating.operate("model.matrix")
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(matrix_lines(found, terminal_of(sys.stdout)))
+    return OK
+
+
+def _efforts(arguments: argparse.Namespace) -> int:
+    found = operating.operate("model.efforts")
+    if arguments.json:
+        operating.print_json(found)
+    else:
+        operating.show(effort_lines(found["groups"], terminal_of(sys.stdout)))
     return OK
 
 
@@ -214,14 +263,39 @@ VERBS = (
     Verb(
         "login", "sign in to a provider again", _login, _login_options, _LOGIN_TEXT, "kruxos model login openai-codex"
     ),
-    Verb("list", "all providers", _list, add_json, examples="kruxos model list\nkruxos model list --json"),
+    Verb(
+        "list",
+        "all providers, or the models that one has",
+        _list,
+        _list_options,
+        "All providers; or with --remote the models that a provider itself lists: what Ollama has pulled, what\n"
+        "OpenRouter routes to. Prices are US dollars for a million tokens, ours where the provider says none.",
+        "kruxos model list\nkruxos model list --remote local-default\nkruxos model list --remote openrouter -q llama",
+    ),
     Verb(
         "catalog",
         "the models that are known here, with prices",
         _catalog,
         _catalog_options,
-        "What the catalogue knows. Prices are US dollars for a million tokens. Other models can be used all the same.",
-        "kruxos model catalog\nkruxos model catalog deepseek",
+        "What the catalogue knows. Prices are US dollars for a million tokens, with the documentation's in brackets\n"
+        "where they differ. Other models can be used all the same; `catalog:` in models.yaml states their prices.",
+        "kruxos model catalog\nkruxos model catalog deepseek\nkruxos model catalog -q opus",
+    ),
+    Verb(
+        "matrix",
+        "what can be done at which provider",
+        _matrix,
+        add_json,
+        "The Feature Comparison Matrix as this version has it; where the documentation says otherwise, both, and why.",
+        "kruxos model matrix\nkruxos model matrix --json",
+    ),
+    Verb(
+        "efforts",
+        "what each level of thinking becomes",
+        _efforts,
+        add_json,
+        "What is sent for each level of thinking_effort, by provider and model, and what the documentation says.",
+        "kruxos model efforts\nkruxos model efforts --json",
     ),
     Verb("test", "one real call", _test, _test_options, _TEST_TEXT, "kruxos model test claude-api"),
     Verb(

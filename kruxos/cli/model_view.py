@@ -103,6 +103,57 @@ def catalog_lines(models: Sequence[Mapping[str, Any]], terminal: Terminal) -> li
 
 def _catalog_row(model: Mapping[str, Any]) -> list[Cell | str]:
     prices = [f"${price}" if price is not None else "" for price in (model["input_price"], model["output_price"])]
+    if model["documented_prices"] is not None:
+        prices = [f"{ours} (${said})".strip() for ours, said in zip(prices, model["documented_prices"], strict=True)]
     context = f"{model['context']:,}" if model["context"] else ""
     retired = model["retired"] or (f"on {model['retires']}" if model["retires"] else "")
     return [model["profile"], model["id"], context, *prices, retired, model["successor"] or ""]
+
+
+def matrix_lines(found: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    """``model matrix``: what differs from the documentation is marked, and told below."""
+    columns = (Column("PROVIDER"), *(Column(name.upper(), gives=True) for name in found["columns"]))
+    rows = [[row["provider"], *(_matrix_cell(cell) for cell in row["cells"].values())] for row in found["rows"]]
+    lines = table(columns, rows, terminal)
+    differing = [
+        f'* {row["provider"]}, {column}: documented as "{cell["documented"]}"; {cell["why"]}'
+        for row in found["rows"]
+        for column, cell in row["cells"].items()
+        if cell["ours"] != cell["documented"]
+    ]
+    return [*lines, "", *differing] if differing else lines
+
+
+def _matrix_cell(cell: Mapping[str, str]) -> Cell:
+    return Cell(cell["ours"]) if cell["ours"] == cell["documented"] else Cell(f"{cell['ours']} *", "warn")
+
+
+def effort_lines(groups: Sequence[Mapping[str, Any]], terminal: Terminal) -> list[str]:
+    """``model efforts``: a table for each group of models to which the levels are said alike."""
+    columns = (Column("LEVEL"), Column("SENT", gives=True), Column("DOCUMENTED"), Column("TOLD", gives=True))
+    lines: list[str] = []
+    for group in groups:
+        rows = [[row["level"], row["sent"], row["documented"], row["why"]] for row in group["levels"]]
+        lines += [f"{group['provider']}: {', '.join(group['models'])}", *table(columns, rows, terminal), ""]
+    return lines[:-1]
+
+
+def remote_lines(found: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    """``model list --remote``."""
+    if not found["models"]:
+        return [f"{found['name']} lists no such models."]
+    columns = (
+        Column("MODEL", gives=True),
+        Column("LABEL", gives=True, optional=True),
+        Column("CONTEXT", right=True, optional=True),
+        Column("INPUT", right=True, optional=True),
+        Column("OUTPUT", right=True, optional=True),
+        Column("RETIRES", gives=True, optional=True),
+    )
+    return table(columns, [_remote_row(each) for each in found["models"]], terminal)
+
+
+def _remote_row(model: Mapping[str, Any]) -> list[Cell | str]:
+    prices = [f"${price}" if price is not None else "" for price in (model["input_price"], model["output_price"])]
+    context = f"{model['context']:,}" if model["context"] else ""
+    return [model["id"], model["label"], context, *prices, model["retires"] or ""]

@@ -43,7 +43,8 @@ def _config(data: Any, report: Report) -> ModelsConfig:
     written = _written_providers(fields.pop("providers", None), report)
     top = check(TopFields, fields, report) or TopFields()
     isolation = top.isolation or "best_effort"
-    inherited = Inherited(None if top.proxy == "none" else top.proxy, top.ca_bundle, isolation)
+    proxy = None if top.proxy == "none" else top.proxy
+    inherited = Inherited(proxy, top.ca_bundle, isolation, top.retired_models or "translate")
     providers = {name: _provider(name, value, inherited, report) for name, value in written.items()}
     good = {name: provider for name, provider in providers.items() if provider is not None}
     defaults = Defaults(**top.defaults.model_dump()) if top.defaults else Defaults()

@@ -53,7 +53,8 @@ class Provider:
     ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
     path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``isolation``: what its worker
     does where this system cannot put the whole cage on. ``oauth_issuer`` is who gives and renews the tokens of a login,
-    ``oauth_client_id`` as whom we ask there; None where one signs in otherwise.
+    ``oauth_client_id`` as whom we ask there; None where one signs in otherwise. ``catalog`` is what the operator states
+    of models, by id: fields as ``kruxos.catalog.Shelf`` takes them.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Provider:
     time_limits: TimeLimits = TimeLimits()
     model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     retired_models: RetiredModels = "translate"
+    catalog: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     proxy: str | None = None
     ca_bundle: str | None = None

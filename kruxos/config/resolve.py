@@ -7,10 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from kruxos.catalog import moved
 from kruxos.config.addresses import parse_address
-from kruxos.config.model import Auth, Dialect, Http, Isolation, Limits, Provider, ProviderType, TimeLimits
+from kruxos.config.model import (
+    Auth,
+    Dialect,
+    Http,
+    Isolation,
+    Limits,
+    Provider,
+    ProviderType,
+    RetiredModels,
+    TimeLimits,
+)
 from kruxos.config.report import Report
 from kruxos.config.schema import HttpFields, ProviderFields
 
@@ -58,6 +69,7 @@ class Inherited:
     proxy: str | None = None
     ca_bundle: str | None = None
     isolation: Isolation = "best_effort"
+    retired_models: RetiredModels = "translate"
 
 
 def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report: Report) -> Provider:
@@ -81,7 +93,8 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         limits=Limits(**fields.limits.model_dump()) if fields.limits else Limits(),
         time_limits=TimeLimits(**fields.time_limits.model_dump()) if fields.time_limits else TimeLimits(),
         model_aliases=dict(fields.model_aliases or {}),
-        retired_models=fields.retired_models or "translate",
+        retired_models=fields.retired_models or inherited.retired_models,
+        catalog=_catalog(fields, report),
         headers=dict(fields.headers or {}),
         proxy=proxy,
         ca_bundle=fields.ca_bundle or inherited.ca_bundle,
@@ -116,7 +129,27 @@ def _base_url(kind: ProviderType, fields: ProviderFields, report: Report) -> str
         report.hint(field, "has no version path, without which most servers answer 404", "such as https://host/v1")
     if field == "endpoint" and kind != "ollama":
         report.hint(field, "is taken as `base_url`", "write `base_url`; `endpoint` is Ollama's")
-    return given.rstrip("/")
+    return _today(given.rstrip("/"), field, report)
+
+
+def _today(address: str, field: str, report: Report) -> str:
+    """The address, or the one that the provider has moved to."""
+    gone = moved(address)
+    if gone is None:
+        return address
+    report.hint(field, f"answers no more: {gone.address} is asked in its place", f"write {gone.address}")
+    return gone.address
+
+
+def _catalog(fields: ProviderFields, report: Report) -> dict[str, dict[str, Any]]:
+    """What is stated of models, without what is not said."""
+    stated: dict[str, dict[str, Any]] = {}
+    for model, said in (fields.catalog or {}).items():
+        stated[model] = {} if said is None else said.model_dump(exclude_none=True)
+        efforts, default = stated[model].get("efforts"), stated[model].get("default_effort")
+        if default is not None and default not in (efforts or ()):
+            report.wrong(("catalog", model, "default_effort"), "is not among the model's `efforts`", "add it there")
+    return stated
 
 
 def _auth(fields: ProviderFields, row: TypeRow, report: Report) -> Auth:

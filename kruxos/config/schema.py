@@ -7,6 +7,8 @@ stand there empty. No message repeats a value.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -23,6 +25,8 @@ M = TypeVar("M", bound=BaseModel)
 
 _TEXT_CHARS_MAX = 1024
 _HEADERS_MAX = 32
+_STATED_MODELS_MAX = 256
+_PRICE_MAX = 1_000_000
 _MEMORY_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _MEMORY_MIN_BYTES = 64 * 10**6
 _MEMORY = re.compile(r"([0-9]{1,15})\s*([A-Za-z]*)")
@@ -84,6 +88,19 @@ def _memory_bytes(value: Any) -> Any:
     return value
 
 
+def _price(value: Any) -> Any:
+    """A price as decimal text; a number is taken as it is written, not as the nearest fraction of two."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return value
+    try:
+        price = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("must be a price in US dollars for a million tokens", 'such as "0.15"') from None
+    if not (price.is_finite() and 0 <= price <= _PRICE_MAX):
+        raise ValueError("must be a price in US dollars for a million tokens", 'such as "0.15"')
+    return format(price, "f")
+
+
 def _check_client_id(text: str) -> str:
     if not _CLIENT_ID.fullmatch(text):
         raise ValueError("must be letters, digits and . _ -")
@@ -106,6 +123,8 @@ Proxy = Annotated[str, AfterValidator(_check_proxy)]
 FilePath = Annotated[Text, AfterValidator(_check_path)]
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Price = Annotated[str, BeforeValidator(_price)]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYTES, le=2**50)]
 User = Annotated[int | str, PlainValidator(_check_user)]
 ClientId = Annotated[str, AfterValidator(_check_client_id)]
@@ -134,6 +153,26 @@ class TimeLimitFields(_Level):
     call_s: Seconds | None = None
 
 
+class PriceFields(_Level):
+    """``prices:`` of a model, in US dollars for a million tokens; what is left out costs what input costs."""
+
+    input: Price
+    output: Price
+    cache_read: Price | None = None
+    cache_write: Price | None = None
+    cache_write_1h: Price | None = None
+
+
+class ModelFields(_Level):
+    """One entry of a provider's ``catalog:``."""
+
+    context: Count | None = None
+    max_output: Count | None = None
+    efforts: list[Effort] | None = None
+    default_effort: Effort | None = None
+    prices: PriceFields | None = None
+
+
 class ProviderFields(_Level):
     """One entry of ``providers:``."""
 
@@ -151,6 +190,7 @@ class ProviderFields(_Level):
     time_limits: TimeLimitFields | None = None
     model_aliases: dict[Text, Text] | None = None
     retired_models: Literal["translate", "refuse"] | None = None
+    catalog: Annotated[dict[Text, ModelFields | None], Field(max_length=_STATED_MODELS_MAX)] | None = None
     headers: Headers | None = None
     proxy: Proxy | None = None
     ca_bundle: FilePath | None = None
@@ -183,6 +223,7 @@ class TopFields(_Level):
     providers: None = None
     defaults: DefaultFields | None = None
     isolation: IsolationWord | None = None
+    retired_models: Literal["translate", "refuse"] | None = None
     proxy: Proxy | None = None
     ca_bundle: FilePath | None = None
     operators: list[User] | None = None
@@ -194,6 +235,8 @@ class TopFields(_Level):
 _LEVELS: dict[str, type[BaseModel]] = {
     "limits": LimitFields,
     "time_limits": TimeLimitFields,
+    "catalog": ModelFields,
+    "prices": PriceFields,
     "defaults": DefaultFields,
     "http": HttpFields,
 }
@@ -243,7 +286,8 @@ def _explain(model: type[BaseModel], path: Path, detail: ErrorDetails) -> tuple[
         case "extra_forbidden":
             return "this key is not known here", _nearest_key(model, path)
         case "missing":
-            return f"`{path[-1]}` is missing", f"one of {', '.join(_allowed(model, path))}"
+            words = _allowed(model, path)
+            return f"`{path[-1]}` is missing", f"one of {', '.join(words)}" if words else ""
         case "literal_error":
             return "this value is not one of those allowed", _nearest_value(_allowed(model, path), detail["input"])
         case "value_error":
@@ -273,9 +317,17 @@ def _nearest_value(allowed: list[str], value: object) -> str:
 
 
 def _allowed(model: type[BaseModel], path: Path) -> list[str]:
-    """The words that a field takes: those of its ``Literal``, or of the ``Literal`` in its ``Optional``."""
-    arguments = get_args(_level(model, path).model_fields[str(path[-1])].annotation)
-    return [str(word) for word in (arguments if isinstance(arguments[0], str) else get_args(arguments[0]))]
+    """The words that a field takes: those of its ``Literal``, or of the one within its type."""
+    named = tuple(part for part in path if isinstance(part, str))
+    return list(_words_in(_level(model, named).model_fields[named[-1]].annotation))
+
+
+def _words_in(annotation: Any) -> Iterator[str]:
+    for argument in get_args(annotation):
+        if isinstance(argument, str):
+            yield argument
+        else:
+            yield from _words_in(argument)
 
 
 def _level(model: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kruxos.catalog import Shelf
 from kruxos.errors import KruxosError
 from kruxos.events import Event, FinishReason, Notice, Usage
 from kruxos.messages import Request
@@ -26,7 +27,7 @@ from .profiles import Profile
 class Target:
     """What a request is aimed at, at ``now`` (Unix seconds). ``origin`` tags the state that the provider makes.
 
-    ``max_output_tokens`` is the model's ceiling where the settings name one.
+    ``max_output_tokens`` is the model's ceiling where the settings name one; ``shelf`` what is known of its models.
     """
 
     provider: str
@@ -36,6 +37,7 @@ class Target:
     stream: bool
     max_output_tokens: int | None = None
     now: float = 0.0
+    shelf: Shelf | None = None
 
 
 @dataclass(frozen=True, slots=True)

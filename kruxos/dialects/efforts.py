@@ -15,6 +15,9 @@ from .encoding import Draft
 
 SCALE = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TOPS = ("xhigh", "max")
+ROOMS_TOKENS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 24_000, "max": 24_000}
+"""What thinking at an effort may take of the output tokens."""
+_ANSWER_SHARE = 4
 OPENAI_EFFORTS: dict[str, ThinkingEffort] = {
     "none": "none",
     "minimal": "low",
@@ -56,12 +59,39 @@ def openai_effort(draft: Draft) -> str | None:
         draft.drop("thinking_effort", f"it is not known what efforts {draft.target.model} takes")
         return None
     if not ways.efforts:
-        if wanted != "none":
+        if ways.default != "none":
+            draft.drop("thinking_effort", f"{draft.target.model} always thinks, and takes no effort")
+        elif wanted != "none":
             draft.notices.append(clamped(wanted, "none", draft.target.model, "the model does not think"))
         return None
-    used = nearest(wanted, ways.efforts)
+    used = chosen(draft, wanted, ways.efforts)
     if is_clamped(wanted, used):
         draft.notices.append(clamped(wanted, used, draft.target.model))
+    return used
+
+
+def chosen(draft: Draft, wanted: str, levels: Sequence[str]) -> str:
+    """The wanted level if the model has it; else the documented one for the provider, if it has that; else the nearest.
+
+    ``levels`` is not empty.
+    """
+    documented = dict(draft.target.profile.documented_efforts).get(wanted, wanted)
+    tops = reversed(_TOPS) if wanted == "max" else ()  # the most that a model has is what is meant
+    return next((level for level in (wanted, *tops, documented) if level in levels), "") or nearest(wanted, levels)
+
+
+def fitting(draft: Draft, effort: str) -> str:
+    """The effort that leaves part of the output to the answer: what a model thinks counts as output. Tells a change."""
+    limit, ways = draft.request.max_output_tokens, draft.row.thinking if draft.row else None
+    if limit is None or ways is None or not ways.efforts or effort not in ROOMS_TOKENS:
+        return effort
+    room = limit - limit // _ANSWER_SHARE
+    place = SCALE.index(effort)
+    fit = [level for level in ways.efforts if ROOMS_TOKENS.get(level, 0) <= room and SCALE.index(level) <= place]
+    used = max(fit or ways.efforts[:1], key=SCALE.index)
+    if used != effort:
+        why = f"max_output_tokens leaves room for {room} tokens of thinking"
+        draft.notices.append(clamped(draft.request.thinking_effort or effort, used, draft.target.model, why))
     return used
 
 

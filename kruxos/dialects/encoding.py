@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from kruxos import catalog
@@ -17,8 +17,9 @@ from kruxos.events import Notice
 from kruxos.messages import Native, ProviderState, Request, Tool
 
 from .base import Target
+from .call_ids import Spelling, with_own_ids
 from .text import body_bytes, parse_json
-from .tool_names import ToolNames
+from .tool_names import ToolNames, short_id
 
 SAMPLING = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
 REFUSED_WHILE_THINKING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
@@ -42,9 +43,10 @@ class Draft:
     dropped_states: dict[str, int] = field(default_factory=dict[str, int])
 
     @classmethod
-    def of(cls, request: Request, target: Target) -> Draft:
-        """A draft with what the catalogue knows of the model."""
+    def of(cls, request: Request, target: Target, spell_id: Spelling = short_id) -> Draft:
+        """A draft with what the catalogue knows of the model; ``spell_id`` is how the provider takes ids of calls."""
         row = row_of(target, target.model)
+        request = replace(request, messages=with_own_ids(request.messages, spell_id))
         names = ToolNames.of(request, letter_first=target.profile.names_begin_with_letter)
         draft = cls(request, target, row, names)
         if draft.names.changed:
@@ -90,6 +92,17 @@ class Draft:
         for name in [name for name in REFUSED_WHILE_THINKING if name in wishes]:
             del wishes[name]
             self.drop(name, "the model thinks, and takes it only when it does not")
+
+    def stops(self, *, blank: bool = True) -> list[str]:
+        """The stop sequences, no more than the provider takes. ``blank``: whether one may be white space only."""
+        most, wanted = self.target.profile.stops_max, self.request.stop
+        stops = [stop for stop in wanted if (stop if blank else stop.strip())]
+        if len(stops) < len(wanted):
+            self.drop("stop", "a stop sequence needs something to see in it; the others were sent")
+        if 0 < most < len(stops):
+            message = f"{self.target.profile.name} takes {most} stop sequences: the others were not sent"
+            self.tell("parameter_clamped", message, parameter="stop", used=most)
+        return stops[: most or None]
 
     def output_format(self) -> dict[str, Any] | None:
         """The wish for JSON in OpenAI's words, flat: ``type``, and of a schema ``name``, ``schema``, ``strict``."""
@@ -150,6 +163,8 @@ class Draft:
 
 def row_of(target: Target, model: str) -> catalog.Model | None:
     """What the catalogue knows of a model at the target."""
+    if target.shelf is not None:
+        return target.shelf.lookup(model)
     return catalog.lookup(target.profile.catalogue or target.profile.name, model)
 
 

@@ -27,6 +27,8 @@ PAGES_MAX = 100
 """Pages of one list; whoever asks stops there."""
 ID_CHARS_MAX = 256
 OLLAMA_SHOW_PATH = "/api/show"
+HEADERS = {"anthropic": {"anthropic-version": "2023-06-01"}}
+"""What a provider of a dialect wants to hear with the question, besides who pays."""
 
 _PREFIX = "models/"
 _CHAT_METHOD = "generateContent"

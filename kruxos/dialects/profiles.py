@@ -27,16 +27,21 @@ class Profile:
     ``dialect`` is the usual one; a provider's settings may name another. ``auth`` is ``bearer``, or the header that
     holds the key. ``headers`` go with every request. ``sampling`` names the wishes of a request that it takes
     (``stop`` among them); temperatures are clamped to the range. ``catalogue`` names the profile whose models it sells,
-    where it is not its own. ``names_begin_with_letter``: names of tools do, or with ``_``. The fields after that are
+    where it is not its own. ``names_begin_with_letter``: names of tools do, or with ``_``. ``stops_max`` and
+    ``tools_max`` are how many stop sequences and tools it takes, 0 where no limit is known. ``plain_tool_schemas``: a
+    tool's schema is one object, without ``anyOf`` and the like at its top. The fields from ``max_tokens_field`` on are
     the Chat Completions dialect's. They name its functions: ``thinking`` how an effort is said, ``tool_ids`` how ids of
-    tool calls are spelled, ``reasoning`` how thinking goes back, ``error_codes`` a table of numeric codes.
+    tool calls are spelled, ``begun_answers`` how an answer is marked that the model goes on from, ``reasoning`` how
+    thinking goes back, ``error_codes`` a table of numeric codes.
 
     The last ones are the Responses dialect's. ``always_streams``: it knows no other answer. ``item_ids``: items go back
     with their ids. ``reasoning_items`` names how reasoning goes back. ``system_role`` is that of instructions within
     the conversation, ``instructions`` what stands in where an agent gives none. ``summary``: the summary of reasoning
     to ask for. ``refused_fields`` are fields of the protocol that it answers with an error. ``keeps_nothing``: an
     answer can't be referred to later. ``pads_streams``: against eavesdroppers, unless told not to. ``login``: its
-    credentials are a login that has to be renewed.
+    credentials are a login that has to be renewed. ``first_event_s``: how long the first word may take, where that is
+    longer than usual. ``documented_efforts``: levels that the product's documentation maps to others, for models that
+    lack the level itself.
     """
 
     name: str
@@ -51,6 +56,9 @@ class Profile:
     top_p_min: float = 0.0
     top_p_max: float = 1.0
     catalogue: str = ""
+    stops_max: int = 0
+    tools_max: int = 0
+    plain_tool_schemas: bool = False
     max_tokens_field: str = "max_tokens"
     seed_field: str = "seed"
     stream_usage: bool = True
@@ -60,6 +68,7 @@ class Profile:
     forced_tool_choice: str = "plain"
     documents: str = "none"
     user_after_tool: bool = True
+    begun_answers: str = "as_given"
     tool_ids: str = "as_given"
     reasoning: str = "never"
     reasoning_outside: bool = False
@@ -75,6 +84,8 @@ class Profile:
     keeps_nothing: bool = False
     pads_streams: bool = False
     login: bool = False
+    first_event_s: float = 0.0
+    documented_efforts: tuple[tuple[str, str], ...] = ()
 
 
 ANTHROPIC = Profile(
@@ -85,6 +96,7 @@ ANTHROPIC = Profile(
     thinking="anthropic",
     sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
     temperature_max=1.0,
+    plain_tool_schemas=True,
 )
 OPENAI = Profile(
     "openai",
@@ -93,6 +105,9 @@ OPENAI = Profile(
     thinking="openai",
     sampling=_OPENAI,
     max_tokens_field="max_completion_tokens",
+    stops_max=4,
+    tools_max=128,
+    plain_tool_schemas=True,
     documents="file",
     item_ids=False,
     reasoning_items="encrypted",
@@ -106,6 +121,8 @@ OPENAI_CODEX = Profile(
     headers=(("originator", f"kruxos/{__version__}"),),
     thinking="openai",
     sampling=frozenset(),
+    tools_max=128,
+    plain_tool_schemas=True,
     catalogue="openai",
     always_streams=True,
     item_ids=False,
@@ -117,11 +134,12 @@ OPENAI_CODEX = Profile(
     keeps_nothing=True,
     login=True,
 )
-GENERIC = Profile("generic", "openai-chat", "", reasoning="as_named", documents="file")
+GENERIC = Profile("generic", "openai-chat", "", thinking="openai", reasoning="as_named", documents="file")
 DEEPSEEK = Profile(
     "deepseek",
     "openai-chat",
     "https://api.deepseek.com",
+    thinking="switch_and_effort",
     sampling=_OPENAI - {"seed"},
     json_schema=False,
     forced_tool_choice="without_thinking",
@@ -132,6 +150,8 @@ GLM = Profile(
     "glm",
     "openai-chat",
     "https://api.z.ai/api/paas/v4",
+    thinking="switch_and_effort",
+    documented_efforts=(("low", "none"), ("medium", "high"), ("max", "high")),
     sampling=frozenset({"temperature", "top_p", "seed", "stop"}),
     temperature_min=0.01,
     temperature_max=1.0,
@@ -147,6 +167,8 @@ GROK = Profile(
     "grok",
     "openai-chat",
     "https://api.x.ai/v1",
+    thinking="openai",
+    documented_efforts=(("none", "low"), ("medium", "high"), ("max", "high")),
     sampling=frozenset({"temperature", "top_p", "seed"}),
     strict_tools=False,
     max_tokens_field="max_completion_tokens",
@@ -156,12 +178,15 @@ MISTRAL = Profile(
     "mistral",
     "openai-chat",
     "https://api.mistral.ai/v1",
+    thinking="openai",
     temperature_max=1.0,
     seed_field="random_seed",
+    tools_max=128,
     stream_usage=False,
     strict_tools=False,
     documents="document_url",
     user_after_tool=False,
+    begun_answers="prefix",
     tool_ids="nine_characters",
     reasoning="chunks",
     error_codes="mistral",
@@ -170,15 +195,22 @@ GROQ = Profile(
     "groq",
     "openai-chat",
     "https://api.groq.com/openai/v1",
+    thinking="openai",
     sampling=frozenset({"temperature", "top_p", "seed", "stop"}),
     max_tokens_field="max_completion_tokens",
+    stops_max=4,
+    tools_max=128,
 )
 OPENROUTER = Profile(
     "openrouter",
     "openai-chat",
     "https://openrouter.ai/api/v1",
-    headers=(("X-OpenRouter-Title", "KruxOS"), ("X-Title", "KruxOS")),
+    thinking="passed_through",
+    headers=(("HTTP-Referer", "https://kruxos.com"), ("X-OpenRouter-Title", "KruxOS"), ("X-Title", "KruxOS")),
     reasoning="details",
+    names_begin_with_letter=True,
+    stops_max=4,
+    plain_tool_schemas=True,
     documents="file",
 )
 
@@ -189,8 +221,9 @@ GEMINI = Profile(
     auth="x-goog-api-key",
     sampling=_SAMPLING - {"presence_penalty", "frequency_penalty"},
     names_begin_with_letter=True,
+    stops_max=5,
 )
-OLLAMA = Profile("ollama", "ollama", "http://localhost:11434")
+OLLAMA = Profile("ollama", "ollama", "http://localhost:11434", first_event_s=600.0)
 
 PROFILES = {
     row.name: row

@@ -8,7 +8,7 @@ annotations such as ``examples`` mean nothing to a caller and go silently.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from kruxos.messages import compact_json
@@ -27,6 +27,22 @@ GOOGLE = _words(
     "anyOf oneOf properties additionalProperties required propertyOrdering"
 )
 """What Google's JSON Schema fields take (Google API definitions: generative_service.proto)."""
+ANTHROPIC = _words(
+    "$defs $ref type format title description enum items minItems anyOf properties additionalProperties required"
+)
+"""What Anthropic's structured outputs take (Anthropic SDK: transform_schema)."""
+ANTHROPIC_VALUES: dict[str, frozenset[Any]] = {
+    "format": _words("date-time time date duration email hostname uri ipv4 ipv6 uuid"),
+    "minItems": frozenset((0, 1)),
+}
+OPENAI_STRICT = _words(
+    "$defs $ref type format title description enum items minItems maxItems minimum maximum exclusiveMinimum "
+    "exclusiveMaximum multipleOf pattern anyOf properties additionalProperties required"
+)
+"""What OpenAI's strict mode takes (OpenAI docs: structured outputs)."""
+_ANY_VALUE: dict[str, frozenset[Any]] = {}
+_GOOGLES_ENUMS = (str, int, float)
+JSON_ENUMS = (str, int, float, bool, type(None))
 
 _ANNOTATIONS = _words(
     "$schema $comment $vocabulary examples example default deprecated readOnly writeOnly discriminator xml "
@@ -42,17 +58,28 @@ _LISTS = frozenset(("anyOf", "oneOf", "prefixItems"))
 Schema = dict[str, Any]
 
 
-def reduced(schema: Schema, known: frozenset[str] = GOOGLE) -> tuple[Schema, list[str]]:
-    """The schema in the keywords that are known, and the paths of what is lost. The given one stays as it is."""
-    reducer = _Reducer(known)
+def reduced(
+    schema: Schema,
+    known: frozenset[str] = GOOGLE,
+    *,
+    values: Mapping[str, frozenset[Any]] = _ANY_VALUE,
+    enums: tuple[type, ...] = _GOOGLES_ENUMS,
+) -> tuple[Schema, list[str]]:
+    """The schema in the keywords that are known, and the paths of what is lost. The given one stays as it is.
+
+    ``values`` names the values that a keyword may have; ``enums`` are the types of values in an ``enum``.
+    """
+    reducer = _Reducer(known, values, enums)
     return reducer.schema(schema, "", 0), reducer.lost[:LOST_MAX]
 
 
 class _Reducer:
     """One schema being cut down."""
 
-    def __init__(self, known: frozenset[str]) -> None:
+    def __init__(self, known: frozenset[str], values: Mapping[str, frozenset[Any]], enums: tuple[type, ...]) -> None:
         self._known = known
+        self._values = values
+        self._enums = enums
         self.lost: list[str] = []
 
     def schema(self, value: Any, path: str, depth: int) -> Schema:
@@ -67,7 +94,7 @@ class _Reducer:
         kept: Schema = {}
         spoken: list[str] = []
         for name, inner in fields.items():
-            if name in self._known:
+            if name in self._known and self._may_be(name, inner):
                 kept[name] = self._keyword(name, inner, f"{path}/{name}", depth)
             elif name not in _ANNOTATIONS:
                 self.lost.append(f"{path}/{name}")
@@ -76,6 +103,10 @@ class _Reducer:
         if spoken:
             kept["description"] = " ".join([*_said(kept.get("description")), f"({', '.join(spoken)})"])
         return {name: inner for name, inner in kept.items() if inner is not None}
+
+    def _may_be(self, name: str, value: Any) -> bool:
+        values = self._values.get(name)
+        return values is None or (isinstance(value, (str, int)) and value in values)
 
     def _reference(self, fields: Schema, path: str, depth: int) -> Schema:
         """A reference stands alone, but for other keywords that begin with a dollar."""
@@ -105,7 +136,7 @@ class _Reducer:
     def _enum(self, value: Any, path: str) -> Any:
         """Strings and numbers; with any other value the list would be wrong, so it goes."""
         values = cast("list[Any]", value) if isinstance(value, list) else []
-        plain = [each for each in values if isinstance(each, (str, int, float)) and not isinstance(each, bool)]
+        plain = [each for each in values if type(each) in self._enums]
         if plain and all(each in plain or each is None for each in values):
             return plain
         self.lost.append(path)
@@ -115,6 +146,8 @@ class _Reducer:
         for name, say in _OTHER_WORDS.items():
             if name in fields:
                 fields = say(fields)
+        if "oneOf" in fields and "oneOf" not in self._known and "anyOf" not in fields:
+            fields = {"anyOf" if name == "oneOf" else name: inner for name, inner in fields.items()}
         return self._merged(fields, path) if "allOf" in fields else fields
 
     def _merged(self, fields: Schema, path: str) -> Schema:

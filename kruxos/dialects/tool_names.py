@@ -87,8 +87,8 @@ def made_up_id(seed: str, index: int | None, name: str) -> str:
 
 
 def short_id(call_id: str) -> str:
-    """A call's id as OpenAI's protocols take it: as it is, unless it is too long."""
-    return call_id if len(call_id) <= NAME_CHARS_MAX else legal_id(call_id)
+    """A call's id as OpenAI's protocols take it: as it is, unless it is empty or too long."""
+    return call_id if 0 < len(call_id) <= NAME_CHARS_MAX else legal_id(call_id)
 
 
 def nine_characters(call_id: str) -> str:

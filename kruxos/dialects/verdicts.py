@@ -55,6 +55,7 @@ _WORDS: dict[str, Kind] = {
         errors.ProviderTimeoutError: "timeout_error",
         errors.ProviderFailedError: "tool_use_failed json_validate_failed provider_unavailable",
         errors.TooLargeError: "request_too_large",
+        errors.UnsupportedError: "unsupported_parameter unsupported_value",
     }.items()
     for word in words.split()
 }
@@ -83,11 +84,24 @@ _SAYS: tuple[tuple[re.Pattern[str], set[int], Kind], ...] = (
         errors.ContextOverflowError,
     ),
     (
-        re.compile(r"specified (?:workspace )?api usage limits|credit balance|insufficient (?:balance|credit|fund)"),
+        re.compile(
+            r"specified (?:workspace )?api usage limits|credit balance|insufficient (?:balance|credit|fund)"
+            r"|(?:used all (?:available|your)|(?:ran|run) out of|doesn't have any) credits"
+            r"|reached (?:its|your) monthly (?:spending|spend) limit"
+        ),
         {400, 402, 403, 429},
         errors.InsufficientFundsError,
     ),
     (re.compile(r"per[ -]day\b|\bdaily\b|\([tr]pd\)"), {403, 429}, errors.QuotaExhaustedError),
+    (
+        re.compile(
+            r"(?:not supported|not enabled) (?:with|by|for|on) (?:this model|models?/)"
+            r"|(?:model|mode|models?/\S{1,128}) (?:\S{1,128} )?(?:does not|doesn't) support (?:\w+ ){0,3}\w+"
+            r"|no endpoints found that support|unsupported parameter\b|property '[^']{1,80}' is unsupported"
+        ),
+        {400, 404, 422},
+        errors.UnsupportedError,
+    ),
     (
         re.compile(
             r"(?:incorrect|invalid|wrong|missing) (?:\w+ )?api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|inval)"
@@ -111,7 +125,7 @@ _SAYS: tuple[tuple[re.Pattern[str], set[int], Kind], ...] = (
     ),
     (re.compile(r"service is currently unavailable|overloaded"), {400, 403, 500}, errors.ProviderOverloadedError),
 )
-_MONEY = re.compile(r"billing|balance|credit")
+_MONEY = re.compile(r"billing|balance|credit|spend(?:ing)? (?:cap|limit)")
 _BUDGET = re.compile(r"limit:? (\d{1,15}).{0,40}requested:? (\d{1,15})")
 _URL = re.compile(r"https?://\S+")
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from kruxos import catalog
+from kruxos.catalog import moved
 from kruxos.config.addresses import AddressError, parse_address
 from kruxos.config.pasted import shown
 from kruxos.config.resolve import TYPES
-from kruxos.dialects.profiles import choose_profile
+from kruxos.dialects.profiles import PROFILES, choose_profile
 from kruxos.operations.advice import has_version
 from kruxos.operations.base import refused
+from kruxos.operations.lifetimes import lifetime, shelf_at
 from kruxos.operations.names import check_name
 from kruxos.operations.offers import CANONICAL, OFFERS, Offer
-
-SUCCESSORS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,7 @@ def plan_addition(wish: Wish, *, today: str) -> Addition:
         raise refused(f"there is no provider type {shown(wish.type)}", fix)
     name = wish.name or offer.name
     check_name(name)
-    address = _address(wish, offer)
-    told: list[str] = []
+    address, told = _address_today(wish, offer)
     written = offer.type
     if CANONICAL[offer.type] == "ollama" and address is not None and has_version(address):
         written = "openai"
@@ -68,6 +65,15 @@ def plan_addition(wish: Wish, *, today: str) -> Addition:
     fields["default_model" if written == "openrouter" else "model"] = model
     label = wish.label or (offer.label if model == offer.model and written == offer.type else None)
     return Addition(name, fields | ({"label": label} if label else {}), told)
+
+
+def _address_today(wish: Wish, offer: Offer) -> tuple[str | None, list[str]]:
+    """The address, as it is today, and what is to be told of it."""
+    address = _address(wish, offer)
+    gone = None if address is None else moved(address)
+    if gone is None:
+        return address, []
+    return gone.address, [f"{address} answers no more: {gone.address} is written in its place"]
 
 
 def _address(wish: Wish, offer: Offer) -> str | None:
@@ -95,45 +101,21 @@ def _auth(wish: Wish, written: str, *, local: bool) -> str:
 
 
 def _model(wish: Wish, offer: Offer, written: str, address: str | None, today: str) -> tuple[str, list[str]]:
-    """The model, and what is to be told of it."""
+    """The model, and what is to be told of it. What a person names is written; the worker sends its successor."""
     kind = CANONICAL[written]
-    profile = choose_profile(kind, address or TYPES[kind].base_url)
-    at = "openai" if profile is None and kind == "openai-codex" else kind if profile is None else profile.name
+    base_url = address or TYPES[kind].base_url
+    profile = choose_profile(kind, base_url) or PROFILES["generic"]
+    shelf = shelf_at(profile, base_url)
     if wish.model is not None:
-        return wish.model, list(_lifetime(at, wish.model, today))
+        return wish.model, lifetime(shelf, wish.model, today)
     recommended = offer.model
     if written == "openai" and wish.type in ("openai", "local", "ollama") and address is not None:
-        if at not in OFFERS:
+        if profile.name not in OFFERS:
             message = "which model a server of your own has is not known here"
             raise refused(message, "name it: --model MODEL")
-        recommended = OFFERS[at].model
-    model, why = _successor(at, recommended, today)
-    return model, [*why, *_lifetime(at, model, today)]
-
-
-def _successor(profile: str, model: str, today: str) -> tuple[str, list[str]]:
-    """The model, or the one that took its place; and why."""
-    current = model
-    for _ in range(SUCCESSORS_MAX):
-        row = catalog.lookup(profile, current)
-        if row is None or row.successor is None or not _is_retired(row, today):
-            break
-        current = row.successor
-    if current == model:
-        return model, []
-    return current, [f"{model}, which the documentation recommends, is retired: {current} is taken in its place"]
-
-
-def _is_retired(row: catalog.Model, today: str) -> bool:
-    return any(day is not None and day <= today for day in (row.retired, row.retires))
-
-
-def _lifetime(profile: str, model: str, today: str) -> Iterator[str]:
-    row = catalog.lookup(profile, model)
-    if row is None:
-        return
-    instead = f"; its successor is {row.successor}" if row.successor else ""
-    if _is_retired(row, today):
-        yield f"{model} was retired on {row.retired or row.retires}{instead}"
-    elif row.retires is not None:
-        yield f"{model} is to be retired on {row.retires}{instead}"
+        recommended = OFFERS[profile.name].model
+    instead = shelf.replacement(recommended, today)
+    if instead is None:
+        return recommended, lifetime(shelf, recommended, today)
+    told = f"{recommended}, which the documentation recommends, {instead.why}: {instead.new} is taken in its place"
+    return instead.new, [told, *lifetime(shelf, instead.new, today)]

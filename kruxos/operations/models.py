@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
+from kruxos import catalog
 from kruxos.config import edit
 from kruxos.config.load import load
 from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider, RoleName, destination
@@ -23,6 +23,7 @@ from kruxos.fields import Fields
 from kruxos.operations.additions import Addition, Wish, plan_addition
 from kruxos.operations.base import Context, Operation, refused
 from kruxos.operations.issuing import issuer_of
+from kruxos.operations.lifetimes import provider_lifetime
 from kruxos.operations.logins import given_login, revoke_login, store_login, take_login
 from kruxos.operations.names import exact_provider, meant_provider, unknown_provider
 from kruxos.vault.problems import VaultError
@@ -112,7 +113,7 @@ def _planned(arguments: dict[str, Any]) -> Addition:
             for name in ("name", "auth", "endpoint", "base_url", "model", "label")
         },
     )
-    return plan_addition(wish, today=datetime.fromtimestamp(time.time(), UTC).date().isoformat())
+    return plan_addition(wish, today=catalog.day_of(time.time()))
 
 
 def _signed_in_to(context: Context, arguments: dict[str, Any]) -> str | None:
@@ -150,9 +151,7 @@ def _resolved(text: str, addition: Addition) -> ModelsConfig:
 
 
 def _notes(addition: Addition, config: ModelsConfig) -> list[str]:
-    own = f"providers.{addition.name}."
-    hints = [hint for hint in config.hints if hint.path.startswith(own)]
-    return [*addition.told, *(f"{hint.path.removeprefix(own)} {hint.message}, {hint.fix}" for hint in hints)]
+    return [*addition.told, *_hints(addition.name, config)]
 
 
 def _added(addition: Addition, text: str, *, becomes_default: bool) -> str:
@@ -190,8 +189,12 @@ async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, 
     workers = (
         {} if context.gateway is None else {each["provider"]: each for each in context.gateway.status()["workers"]}
     )
+    today = catalog.day_of(time.time())
     return {
-        "providers": [_shown(each, config, stored, workers.get(each.name)) for each in config.providers.values()],
+        "providers": [
+            _shown(each, config, stored, workers.get(each.name)) | {"told": _told(each, config, today)}
+            for each in config.providers.values()
+        ],
         "running": context.gateway is not None,
         "config_problem": problem,
     }
@@ -225,6 +228,17 @@ def _shown(
         "state": None if worker is None else worker["state"],
         "reason": None if worker is None else worker["reason"],
     }
+
+
+def _told(provider: Provider, config: ModelsConfig, today: str) -> list[str]:
+    """What models.yaml says of the provider that has become otherwise, or may not be what was meant."""
+    return [*_hints(provider.name, config), *provider_lifetime(provider, today)]
+
+
+def _hints(name: str, config: ModelsConfig) -> list[str]:
+    own = f"providers.{name}."
+    hints = [hint for hint in config.hints if hint.path.startswith(own)]
+    return [f"{hint.path.removeprefix(own)} {hint.message}, {hint.fix}" for hint in hints]
 
 
 def _credentials(provider: Provider, entry: Entry | None) -> str:

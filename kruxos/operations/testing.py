@@ -44,7 +44,7 @@ async def test(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     try:
         reply = await gateway.ask(frame)
     except KruxosError as error:
-        raise _told(error, provider) from None
+        raise told_error(error, provider) from None
     told += [str(notice.get("message", "")) for notice in reply.get("notices", [])]
     return {
         "name": provider.name,
@@ -61,10 +61,10 @@ def _check(provider: Provider) -> None:
     if not provider.enabled:
         raise NoProviderError(f"{provider.name} is disabled\n  fix: kruxos model enable {provider.name}")
     if choose_profile(provider.type, provider.base_url, provider.profile) is None:
-        raise _told(ProviderMisconfiguredError(), provider)
+        raise told_error(ProviderMisconfiguredError(), provider)
 
 
-def _told(error: KruxosError, provider: Provider) -> KruxosError:
+def told_error(error: KruxosError, provider: Provider) -> KruxosError:
     """The same failure in plain words. The call could go nowhere else: the provider's own last attempt is the cause."""
     code, said = error.code, error.message
     own = [each for each in error.attempts if each.provider == provider.name and each.outcome != "answered"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from kruxos import __version__, wire
+from kruxos import __version__, catalog, wire
 from kruxos.config import models_file
 from kruxos.config.difference import difference
 from kruxos.config.directory import DataDirectory
@@ -28,6 +28,7 @@ from kruxos.ledger.agents import Agent
 from kruxos.ledger.calls import FLUSH_EVERY_S, Call
 from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
+from kruxos.operations.lifetimes import lifetimes
 from kruxos.service.calls import Calls, Running
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
@@ -249,7 +250,7 @@ class Gateway:
             launcher_pid=self.launching.pid,
             launcher_restarts=self.launching.restarts,
             config_problem=self.config_problem,
-            notices=[*self.notices, *map(str, self.config.hints)],
+            notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
         )
 
     def _vault_status(self) -> dict[str, object]:

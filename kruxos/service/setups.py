@@ -26,18 +26,19 @@ def routing_facts(config: ModelsConfig) -> RoutingFacts:
     """What routing knows of the configuration."""
     chosen: dict[str, str | None] = {role: config.defaults.for_role(role) for role in ROLE_NAMES}
     defaults = {role: name for role, name in chosen.items() if name is not None}
-    known = frozenset(name for model in catalog.models() for name in (model.id, *model.aliases))
+    known = frozenset(name for model in catalog.models() for name in model.names)
     return RoutingFacts({name: _facts(provider) for name, provider in config.providers.items()}, defaults, known)
 
 
 def _facts(provider: Provider) -> ProviderFacts:
     profile = choose_profile(provider.type, provider.base_url, provider.profile)
-    models = [] if profile is None else [model for model in catalog.models() if model.profile == profile.name]
+    sold = None if profile is None else profile.catalogue or profile.name
+    models = [model for model in catalog.models() if model.profile == sold]
     return ProviderFacts(
         provider.name,
         enabled=provider.enabled,
         model=provider.model,
-        sells=frozenset(name for model in models for name in (model.id, *model.aliases)) or None,
+        sells=frozenset(name for model in models for name in model.names) or None,
         aliases=provider.model_aliases,
         local=parse_address(provider.base_url).is_loopback,
         flat_rate=provider.auth == "oauth",

@@ -18,6 +18,7 @@ from kruxos import __version__
 from kruxos.dialects.text import body_bytes, parse_json
 from kruxos.errors import BadRequestError
 
+from .bases import BASE_PATHS, CODEX_BASE_PATH
 from .faults import ALWAYS, KINDS, STATUS
 from .steps import Asked, Response, whole
 from .world import World, read_faults
@@ -33,8 +34,9 @@ def show(world: World, _asked: Asked, now: float) -> Response:
     """What the simulator is and knows."""
     kinds = {kind.name: {"options": [*kind.options, *ALWAYS], "does": kind.says} for kind in KINDS.values()}
     kinds["400 to 599"] = {"options": [*STATUS.options, *ALWAYS], "does": STATUS.says}
-    models = {name: [sold.id for sold in world.shop.on_sale(name, now)] for name in ("anthropic", "openai")}
-    return _json({"simulator": "kruxos", "version": __version__, "faults": kinds, "models": models})
+    models = {name: [sold.id for sold in world.shop.on_sale(name, now)] for name in BASE_PATHS}
+    told = {"simulator": "kruxos", "version": __version__, "base_paths": BASE_PATHS | {"openai-codex": CODEX_BASE_PATH}}
+    return _json({**told, "faults": kinds, "models": models})
 
 
 def show_faults(world: World, _asked: Asked, _now: float) -> Response:

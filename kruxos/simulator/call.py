@@ -17,9 +17,11 @@ from .provider import Provider, Question, Refusal, Rule, first_refusal
 from .steps import Asked, Headers, Response, whole
 from .world import World
 
+PATH_HEADER = ":path"
+"""Where keys, rules and dialects find what a request says in its path."""
 DIRECTIVE_HEADER = "x-simulate"
 RULE_HEADER = "x-simulator-rule"
-_REFUSING = ("status", "quota", "html")
+_REFUSING = ("status", "quota", "tool-failed", "html")
 _PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>%d</title></head>\n"
     b"<body><center><h1>%d</h1></center><hr><center>simulated proxy</center></body></html>\n"
@@ -67,6 +69,7 @@ class Call:
         """The request as rules see it that need no body."""
         settings, headers = self.world.settings, self.asked.headers
         signer = self.world.signer if settings.checks_signatures else None
+        headers = {**headers, PATH_HEADER: self.asked.target}
         key = self.provider.key(headers)
         return Question(self.asked.path, headers, len(self.asked.body), self.now, key, settings.key, signer)
 
@@ -112,8 +115,9 @@ class Call:
             return
         if fault.kind == "html":
             raise Page(fault.status)
-        name = fault.kind if fault.kind == "quota" else str(fault.status)
-        words = self.provider.failures.get(name) or replace(self.provider.failures["other"], status=fault.status)
+        name = str(fault.status) if fault.kind == "status" else fault.kind
+        other = replace(self.provider.failures["other"], status=fault.status or 500)
+        words = self.provider.failures.get(name) or other
         refusal = words if fault.retry_after is None else replace(words, retry_after_s=fault.retry_after)
         raise Refused(refusal, fault.text, "fault")
 

@@ -17,19 +17,20 @@ import trio
 from kruxos.catalog import Model
 from kruxos.errors import BadRequestError
 
+from .bases import BASE_PATHS
 from .codex.accounts import Policy
 from .scenario import load_script
 from .server import Simulator
 from .settings import FAST, RateLimits, Settings, Timing
 
 _DEFAULT = Settings()
-_PROVIDERS = ("anthropic", "openai")
 _LAST_WORDS = """\
 A request can ask for a fault in its prompt, [[simulate 429 retry_after=2]], in a header, x-simulate: cut after=10, or
 behind the model's name, claude-sonnet-4-6#overloaded. GET /simulator lists all faults and models; POST
 /simulator/faults with {"faults": ["529 times=3"]} switches them on for all requests; GET /simulator/requests tells what
-came in. Base URLs: this address for Anthropic, with /v1 for OpenAI, with /backend-api/codex for Codex, whose logins
-wait at GET /codex/device for an answer. Any key is accepted that does not begin with bad-.
+came in. Base URLs: this address for Anthropic and Ollama, with /v1 for OpenAI, with /v1beta for Gemini, with a path of
+their own for the others, such as /groq/openai/v1, or /backend-api/codex for Codex, whose logins wait at GET
+/codex/device for an answer; GET /simulator lists them. Any key is accepted that does not begin with bad-.
 """
 
 
@@ -71,7 +72,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         raise BadRequestError("--first-token and --rate can't be negative")
     timing = FAST if arguments.fast else Timing(arguments.first_token, arguments.rate)
     models = tuple(
-        Model(provider, name, "given on the command line", "") for name in arguments.model for provider in _PROVIDERS
+        Model(provider, name, "given on the command line", "") for name in arguments.model for provider in BASE_PATHS
     )
     script = load_script(arguments.script) if arguments.script else ()
     return Settings(

@@ -125,6 +125,12 @@ def _silence(steps: Steps, fault: Fault, _overload: EndEvent) -> Steps:
         yield Wait(fault.seconds) if step is None else step
 
 
+def _load(steps: Steps, fault: Fault, _overload: EndEvent) -> Steps:
+    """As Ollama does with a model that is not in memory."""
+    yield Wait(fault.seconds)
+    yield from steps
+
+
 def _overloaded(steps: Steps, fault: Fault, overload: EndEvent) -> Steps:
     """The error in place of the answer, or of the rest of a stream; with ``after=0`` nothing comes before it."""
     for step in steps:
@@ -226,6 +232,7 @@ def _without_end(steps: Steps) -> Steps:
 _STEPS: dict[str, Callable[[Steps, Fault, EndEvent], Steps]] = {
     "cut": _cut,
     "silence": _silence,
+    "load": _load,
     "overloaded": _overloaded,
     "bad-json": _bad_json,
     "content-type": _content_type,

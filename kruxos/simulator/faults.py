@@ -21,6 +21,8 @@ HUGE_BYTES = 20 * 1024 * 1024
 HUGE_BYTES_MAX = 256 * 1024 * 1024
 ENDLESS_BYTES_MAX = 1024 * 1024 * 1024
 """An endless stream ends here after all, by a cut."""
+LOAD_S = 2.0
+"""How long a model takes to be loaded, unless the fault says otherwise."""
 DRIP_S = 0.01
 MIDDLE_TOKENS = 5
 """Where the middle of an answer is, unless the fault says otherwise."""
@@ -73,6 +75,8 @@ KINDS: dict[str, Kind] = {
             ("where", "after", "seconds"),
             "nothing comes: where=headers, where=first (the first token) or where=middle",
         ),
+        Kind("load", ("seconds",), "the model is loaded first: nothing comes before that", {"seconds": LOAD_S}),
+        Kind("tool-failed", (), "refused because the model called a tool in a way that could not be read (Groq)"),
         Kind("drip", ("interval",), "the body comes byte by byte"),
         Kind("bad-json", ("after",), "one event, or the body, is not JSON"),
         Kind("content-type", ("type",), "a wrong content type"),

@@ -18,6 +18,7 @@ from kruxos.events import Event, Start
 from .call import Call, Refused
 from .damage import damage_events, damage_steps
 from .directives import NOTHING, Directive, from_model, markers
+from .dressing import DressedEncoder, Outgoing
 from .faults import Fault
 from .limits import Cost, Meters
 from .pacing import Pace
@@ -63,17 +64,24 @@ def _strike(call: Call, fault: Fault | None, asked: str) -> Fault | None:
 
 
 def read_model(call: Call, question: Question) -> Directive:
-    """Reads body and model into the question; gives the directive behind the model's name. Raises ``Refused``."""
-    body = question.body = call.body()
-    name = body.get("model")
-    if not isinstance(name, str):
+    """Reads body and model into the question; gives the directive behind the model's name. Raises ``Refused``.
+
+    The model stands in the body, or in the path.
+    """
+    body = question.body = call.provider.tidy(call.body())
+    is_in_path = "model" in call.values
+    given = call.values.get("model", body.get("model"))
+    if not isinstance(given, str):
         return NOTHING
     try:
-        body["model"], directive = from_model(name)
+        name, directive = from_model(given)
     except BadRequestError as error:
         raise Refused(call.provider.not_readable(str(error)), "directive") from None
-    question.model = call.find_model(body["model"])
-    call.model = question.model.row.id if question.model is not None else body["model"]
+    question.name = name
+    if not is_in_path:
+        body["model"] = name
+    question.model = call.find_model(name)
+    call.model = question.model.row.id if question.model is not None else name
     if question.model is not None:
         call.meter(question)
     return directive
@@ -84,7 +92,9 @@ def read_request(call: Call, question: Question, defaults: dict[str, Any] | None
 
     ``defaults`` are fields that the dialect wants and this endpoint does not have.
     """
+    plain = call.provider.plain
     body = body_bytes(defaults | question.body) if defaults else call.asked.body
+    body = body_bytes(plain(question.body)) if plain is not None else body
     try:
         decoded = call.provider.dialect.decode_request(body, question.headers)
     except BadRequestError as error:
@@ -111,6 +121,9 @@ def _order(
         thinking=provider.thinking(question),
         state_origin=provider.name,
         call_id=provider.call_id,
+        mark=provider.mark(question),
+        marks=provider.marks,
+        answer_id=provider.answer_id(call.request_id),
         usage=provider.usage,
         limit=0 if question.body.get("max_tokens") == 0 else decoded.request.max_output_tokens,
         signer=call.world.signer,
@@ -131,22 +144,30 @@ def _charge(call: Call, question: Question, decoded: DecodedRequest) -> Meters:
 
 
 def _respond(call: Call, decoded: DecodedRequest, made: Plan, fault: Fault | None, pace: Pace) -> Response:
-    encoder = _encoder(call, decoded)
+    encoder = _encoder(call, decoded, made, fault)
     headers: Headers = (("content-type", encoder.content_type), *call.headers())
     events = damage_events(made.events, fault, is_stream=decoded.stream)
     every = itertools.chain([Start(call.provider.name, made.ending.model)], events)
     make = _stream if decoded.stream else _unary
     steps = make(call, encoder, headers, every, made, pace)
     overload = errors.ProviderOverloadedError("Overloaded")
-    return Response(damage_steps(steps, fault, lambda: _encoder(call, decoded).fail(overload)))
+    return Response(damage_steps(steps, fault, lambda: _encoder(call, decoded, made, fault).fail(overload)))
 
 
-def _encoder(call: Call, decoded: DecodedRequest) -> Encoder:
-    extra: dict[str, Any] = {**decoded.extra, **call.provider.encoding}
-    answer_id = call.provider.answer_id(call.request_id)
-    return call.provider.dialect.encoder(
-        stream=decoded.stream, model=call.model, call_id=answer_id, created=int(call.now), extra=extra
+def _encoder(call: Call, decoded: DecodedRequest, made: Plan, fault: Fault | None) -> Encoder:
+    provider = call.provider
+    extra: dict[str, Any] = {**decoded.extra, **provider.encoding}
+    encoder = provider.dialect.encoder(
+        stream=decoded.stream,
+        model=call.model,
+        call_id=provider.answer_id(call.request_id),
+        created=int(call.now),
+        extra=extra,
     )
+    usage = made.ending.usage
+    load_s = fault.seconds if fault is not None and fault.kind == "load" else 0.0
+    outgoing = Outgoing(decoded.stream, call.request_id, usage.input_tokens if usage else 0, load_s)
+    return DressedEncoder(encoder, provider.dress, outgoing, provider.opening, provider.fail)
 
 
 def _unary(

@@ -144,6 +144,20 @@ def take_together(meters: Meters, cost: Cost) -> Exceeded | None:
     return _take(meters, rows)
 
 
+def take_input(meters: Meters, cost: Cost) -> Exceeded | None:
+    """Takes a request's cost where only what comes in is counted (Gemini)."""
+    rows: tuple[_Row, ...] = (
+        ("requests", lambda each: each.requests, 1, 1),
+        ("input tokens", lambda each: each.input, cost.input_tokens, cost.input_tokens),
+    )
+    return _take(meters, rows)
+
+
+def take_nothing(_meters: Meters, _cost: Cost) -> None:
+    """A server of one's own has no limits (Ollama)."""
+    return
+
+
 def _take(meters: Meters, rows: tuple[_Row, ...]) -> Exceeded | None:
     """``rows``: name, bucket, what must be there, what is taken. All or nothing."""
     for name, bucket_of, needed, _ in rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from kruxos import catalog
@@ -22,6 +22,8 @@ _AS_OF = "2026-11-22"
 _BUDGET = Thinking((), "none", ("enabled",))
 _ALWAYS = Thinking(("low", "medium", "high"), "medium")
 _PLAIN = Thinking((), "none")
+_SWITCH = Thinking(("none", "high"), "none")
+_GROK = "xAI docs: reasoning; pydantic-ai: profiles/grok.py"
 
 
 def _claude(model: str, retired: str, *aliases: str, thinking: Thinking = _PLAIN) -> Model:
@@ -59,6 +61,17 @@ OLDER: tuple[Model, ...] = (
     _gpt("o3-mini", "2026-10-23", context=200_000, output=100_000, thinking=_ALWAYS),
     _gpt("o1-mini", "2025-10-27", output=65_536, thinking=_ALWAYS),
     _gpt("o1-preview", "2025-07-28", output=32_768, thinking=_ALWAYS),
+    Model("grok", "grok-4.5", _GROK, _AS_OF, thinking=Thinking(("low", "medium", "high"), "high")),
+    Model("grok", "grok-4.6", _GROK, _AS_OF, thinking=Thinking(("low", "medium", "high", "xhigh"), "high")),
+    Model("grok", "grok-3-mini", _GROK, _AS_OF, thinking=Thinking(("none", "low", "high"), "low")),
+    Model("grok", "grok-code-fast-1", _GROK, _AS_OF, thinking=_PLAIN),
+    Model("glm", "glm-5.3", "pydantic-ai: profiles/zai.py", _AS_OF, thinking=Thinking(("low", "high", "max"), "high")),
+    Model("mistral", "mistral-small-latest", "Mistral docs: reasoning", _AS_OF, thinking=_SWITCH),
+    Model("mistral", "mistral-medium-3-5", "Mistral docs: reasoning", _AS_OF, thinking=_SWITCH),
+    Model("groq", "openai/gpt-oss-20b", "Groq docs: models", _AS_OF, thinking=_ALWAYS),
+    Model("groq", "meta-llama/llama-guard-4-12b", "recorded answers", _AS_OF, thinking=_PLAIN),
+    Model("openrouter", "google/gemma-3n-e4b-it", "recorded answers", _AS_OF, thinking=_PLAIN),
+    Model("ollama", "gemma3", "Ollama's library: no tools", _AS_OF, context=131_072, thinking=_PLAIN),
 )
 
 # What single models do differently, with the place that says so.
@@ -73,6 +86,14 @@ TRAITS: dict[tuple[str, str], tuple[str, ...]] = {
     ("anthropic", "claude-opus-4-20250514"): ("strict_window",),
     ("anthropic", "claude-sonnet-4-20250514"): ("strict_window",),
     ("anthropic", "claude-3-7-sonnet-20250219"): ("strict_window",),
+    # Ollama's library: the model's template has no tools.
+    ("ollama", "gemma3"): ("no_tools",),
+    # DeepSeek docs: models. Only the smaller one sees.
+    ("deepseek", "deepseek-v4-pro"): ("no_images",),
+    # Recorded answers of Groq: no tools.
+    ("groq", "meta-llama/llama-guard-4-12b"): ("no_tools",),
+    # Recorded answers of OpenRouter: no system message.
+    ("openrouter", "google/gemma-3n-e4b-it"): ("no_system",),
     # Recorded answers of OpenAI: no system message.
     ("openai", "o1-mini"): ("no_system",),
     ("openai", "o1-preview"): ("no_system",),
@@ -121,8 +142,12 @@ class Shop:
         if row is not None:
             return _sold(row)
         row = _older(provider, model) or catalog.lookup(provider, model) or _older(provider, _DATE.sub("", model))
+        if row is None and provider in _FORMS:
+            row = _FORMS[provider](model, now)
         if row is None or (_DATE.search(model) and not dated and model not in (row.id, *row.aliases)):
             return None
+        if _is_gone(row, now) and provider in _REDIRECTING and row.successor:
+            return self.find(provider, row.successor, now, dated=dated)
         return Gone(row) if _is_gone(row, now) else _sold(row)
 
     def on_sale(self, provider: str, now: float) -> Iterator[Sold]:
@@ -130,10 +155,45 @@ class Shop:
         for row in (*self._own, *catalog.models(), *OLDER):
             if row.profile == provider and (row in self._own or not _is_gone(row, now)):
                 yield _sold(row)
+            elif provider == _RESELLER and row.profile in _AUTHORS and not _is_gone(row, now):
+                yield _sold(replace(row, profile=provider, id=f"{_AUTHORS[row.profile]}/{row.id}"))
 
 
 def _sold(row: Model) -> Sold:
-    return Sold(row, TRAITS.get((row.profile, row.id), ()))
+    own = TRAITS.get((row.profile, row.id))
+    return Sold(row, own if own is not None else TRAITS.get((row.profile, row.id.partition(":")[0]), ()))
+
+
+def _tagged(model: str, _now: float) -> Model | None:
+    """A model whose tag says its size: its ways are its family's, its name is its own."""
+    family, _, tag = model.partition(":")
+    row = catalog.lookup("ollama", family) or _older("ollama", family)
+    return replace(row, id=model) if row is not None and tag else None
+
+
+_RESELLER = "openrouter"
+_AUTHORS = {
+    "anthropic": "anthropic", "openai": "openai", "gemini": "google", "deepseek": "deepseek", "glm": "z-ai",
+    "grok": "x-ai", "mistral": "mistralai",
+}  # fmt: skip
+_REDIRECTING = ("grok",)
+"""Whose retired names go on, and are served by what came after (xAI docs: models)."""
+
+
+def _resold(model: str, now: float) -> Model | None:
+    """A model of somebody else: ``author/slug``, perhaps with a variant behind a colon."""
+    author, _, slug = model.partition("/")
+    profile = next((name for name, word in _AUTHORS.items() if word == author), "")
+    plain, slug = model.partition(":")[0], slug.partition(":")[0]
+    own = _older(_RESELLER, plain)
+    if own is not None:
+        return replace(own, id=model)
+    row = _older(profile, slug) or catalog.lookup(profile, slug)
+    return None if row is None or _is_gone(row, now) else replace(row, profile=_RESELLER, id=model)
+
+
+_FORMS = {"ollama": _tagged, _RESELLER: _resold}
+"""Names that are a known model's in another form."""
 
 
 def _older(provider: str, model: str) -> Model | None:

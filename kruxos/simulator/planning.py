@@ -31,15 +31,15 @@ from kruxos.messages import Message, Part, Request, Text, Thinking, Tool, ToolCa
 
 from . import believable, fitting, tokens
 from .directives import NOTHING, Directive, without_markers
+from .marks import ANSWER, THOUGHTS, Mark, Thought, signature
 from .scenario import Scripted
 from .signing import Signer
 
 SHOWN = "shown"
 OMITTED = "omitted"
+SEALED = "sealed"
 HIDDEN = "hidden"
-"""How thinking is told: its text and signature; the signature alone; only its tokens."""
-REDACTED = "redacted_thinking"
-"""The kind of thinking that only its provider can read; here also the text that its data is signed for."""
+"""How thinking is told: its text and its mark; an empty text and its mark; the mark alone; only its tokens."""
 ASKED_CHARS_MAX = 100_000
 
 
@@ -49,7 +49,8 @@ class Order:
 
     ``limit`` is the most output tokens, thinking included. ``name`` is the request's (see ``digest``): what is made up
     depends on it and nothing else.
-    ``state_origin`` and ``call_id`` are the provider's: the tag of its state, and how its call ids look.
+    ``state_origin``, ``call_id``, ``mark`` and ``marks`` are the provider's: the tag of its state, how its call ids
+    look, and the state that goes with thinking. ``answer_id`` is the answer's own.
     """
 
     request: Request
@@ -64,6 +65,9 @@ class Order:
     limit: int | None = None
     directive: Directive = NOTHING
     scripted: Scripted | None = None
+    mark: Mark = signature
+    marks: str = THOUGHTS
+    answer_id: str = ""
 
 
 @dataclass(slots=True)
@@ -196,8 +200,11 @@ class _Writer:
         self._spoken = 0
         self._stopped_by: str | None = None
         self._is_cut = False
+        self._is_marked = False
+        self._has_calls = False
 
     def write(self, parts: list[Part]) -> None:
+        self._has_calls = any(isinstance(part, ToolCall) for part in parts)
         for part in parts:
             if self._is_cut or self._stopped_by is not None:
                 return
@@ -224,25 +231,37 @@ class _Writer:
     def _thinking(self, text: str) -> None:
         written = list(self._take(tokens.split(text)))
         self._thought += len(written)
-        if self._order.directive.wishes.redacted and self._order.thinking != HIDDEN:
-            self._state(REDACTED, REDACTED)
+        how = self._order.thinking
+        if self._order.directive.wishes.redacted and how != HIDDEN:
+            self._mark(is_redacted=True)
             return
-        if self._order.thinking == SHOWN:
+        if how == SHOWN:
             self._events += [ThinkingDelta(self._index, piece) for piece in written]
-        if self._order.thinking == OMITTED:
+        if how == OMITTED:
             self._events.append(ThinkingDelta(self._index, ""))
-        if self._order.thinking in (SHOWN, OMITTED) and not self._is_cut:
-            self._state("signature", "".join(written) if self._order.thinking == SHOWN else "")
+        if how != HIDDEN and self._order.marks == THOUGHTS and not self._is_cut:
+            self._mark("".join(written) if how == SHOWN else "")
 
-    def _state(self, kind: str, text: str) -> None:
-        data = self._order.signer.sign(text, int(self._order.name[:15], 16))
-        self._events.append(State(self._index, self._order.state_origin, self._order.model, kind, data))
+    def _mark(self, text: str = "", *, is_redacted: bool = False) -> None:
+        order = self._order
+        thought = Thought(text, int(order.name[:15], 16), order.answer_id, self._index, is_redacted)
+        state = order.mark(order.signer, thought)
+        if state is not None:
+            self._events.append(State(self._index, order.state_origin, order.model, *state))
+
+    def _mark_answer(self) -> None:
+        """Once, on what the thinking led to."""
+        if self._order.marks == ANSWER and self._order.thinking is not None and not self._is_marked:
+            self._is_marked = True
+            self._mark()
 
     def _text(self, text: str) -> None:
         text, self._stopped_by = _until_stop(text, self._order.request.stop)
         written = list(self._take(tokens.split(text)))
         self._spoken += len(written)
         self._events += [TextDelta(self._index, piece) for piece in written]
+        if not (self._is_cut or self._has_calls):
+            self._mark_answer()
 
     def _call(self, call: ToolCall) -> None:
         call_id = call.id or self._order.call_id(
@@ -253,7 +272,9 @@ class _Writer:
             return
         written = list(self._take(tokens.split(call.arguments_json)))
         self._spoken += 1 + len(written)
-        self._events += [begin, *(ToolCallDelta(self._index, piece) for piece in written), ToolCallEnd(self._index)]
+        self._events.append(begin)
+        self._mark_answer()
+        self._events += [*(ToolCallDelta(self._index, piece) for piece in written), ToolCallEnd(self._index)]
 
     def plan(self) -> Plan:
         order, scripted = self._order, self._order.scripted

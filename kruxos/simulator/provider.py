@@ -14,7 +14,9 @@ from kruxos.dialects.base import DecodedRequest, Dialect
 from kruxos.events import Usage
 
 from . import tokens
+from .dressing import Dress, Outgoing, no_opening, undressed
 from .limits import Cost, Exceeded, Meters
+from .marks import THOUGHTS, Mark, signature
 from .models import Gone, Sold
 from .shapes import Complaint, Shape, examine
 from .signing import Signer
@@ -38,7 +40,8 @@ class Refusal:
 class Question:
     """One request as the rules see it. Before the body is read, ``body`` is empty and ``model`` is None.
 
-    ``key`` is what authenticates it; ``only_key`` the one that is accepted. ``decoded`` is the request in our own
+    ``key`` is what authenticates it; ``only_key`` the one that is accepted. ``name`` is the model asked for, if one
+    is named as text. ``decoded`` is the request in our own
     words, for rules that come when the others have let it pass.
     """
 
@@ -50,6 +53,7 @@ class Question:
     only_key: str | None
     signer: Signer | None
     body: dict[str, Any] = field(default_factory=dict[str, Any])
+    name: str | None = None
     model: Sold | Gone | None = None
     decoded: DecodedRequest | None = None
     complaints: dict[int, Complaint | None] = field(default_factory=dict[int, Complaint | None])
@@ -129,8 +133,11 @@ class Provider:
     ``door``: rules that need no body; ``rules``: those of a request for an answer; ``window``: those that need its
     tokens. ``failures`` are the errors that faults ask for, by status or by name. ``error`` makes headers and a body
     of a refusal; ``headers`` is what every answer carries. ``take`` charges the meters. ``thinking``: how thinking is
-    told (see ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
-    ``encoding`` is for the encoder. ``tells_limits_always``: also on errors that are not about limits.
+    told (see ``planning``). ``mark`` makes the state that goes with thinking, ``marks`` says on what it stands (see
+    ``planning``). ``first``: puts into the first bytes of a stream what an encoder can't know yet.
+    ``dress``, ``opening``, ``fail``: see ``dressing``. ``tidy``: the body as the rules read it. ``plain``: the
+    body as the dialect reads it, where the provider has words that the dialect has not. ``encoding`` is for the
+    encoder. ``tells_limits_always``: also on errors that are not about limits.
     ``catalogue`` names the provider whose models are sold, where it is another.
     """
 
@@ -154,6 +161,13 @@ class Provider:
     thinking: Callable[[Question], str | None]
     usage: Callable[[int, int, int | None], Usage]
     first: Callable[[bytes, Usage], bytes] = lambda data, _usage: data
+    mark: Callable[[Question], Mark] = lambda _question: signature
+    marks: str = THOUGHTS
+    dress: Dress = undressed
+    opening: Callable[[Outgoing], bytes] = no_opening
+    fail: Callable[[Outgoing], bytes] | None = None
+    tidy: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
+    plain: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     encoding: Mapping[str, Any] = field(default_factory=dict[str, Any])
     catalogue: str = ""
     sells_dated: bool = False

@@ -1,6 +1,6 @@
 """Which door leads where: one table for all providers and the operator. The first row that fits is taken.
 
-``{name}`` in a path stands for one step of it, in the last place for all that follows. Two providers may share a path:
+``{name}`` in a path stands for all until what is written behind it, or until the end. Two providers may share a path:
 then a header tells them apart.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import unquote
 
 from . import admin
 from .anthropic import endpoints as anthropic
@@ -16,9 +17,15 @@ from .anthropic.provider import ANTHROPIC
 from .call import Call
 from .codex import issuer
 from .codex.backend import CODEX, signed_in
+from .compatible.table import doors, list_models, mounts
+from .gemini import endpoints as gemini
+from .gemini.provider import GEMINI
 from .generation import generate
+from .ollama import endpoints as ollama
+from .ollama.provider import OLLAMA
 from .openai_chat import endpoints as openai_chat
 from .openai_chat.provider import OPENAI
+from .openai_responses.provider import OPENAI_RESPONSES_ROW
 from .provider import Provider
 from .steps import Asked, Response
 from .world import World
@@ -56,16 +63,44 @@ class Operator:
     answer: Operation
 
 
+def _gemini(version: str, header: str = "") -> tuple[Route, ...]:
+    """Gemini's endpoints under one version of its API; its lists share the path with others'."""
+    models = f"{version}/models"
+    return (
+        Route("POST", f"{models}/{{model}}:generateContent", GEMINI, generate),
+        Route("POST", f"{models}/{{model}}:streamGenerateContent", GEMINI, generate),
+        Route("POST", f"{models}/{{model}}:countTokens", GEMINI, gemini.count_tokens),
+        Route("GET", models, GEMINI, gemini.list_models, header),
+        Route("GET", f"{models}/{{model}}", GEMINI, gemini.show_model, header),
+    )
+
+
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/messages", ANTHROPIC, generate),
     Route("POST", "/v1/messages/count_tokens", ANTHROPIC, anthropic.count_tokens),
     Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
     Route("GET", "/v1/models/{model}", ANTHROPIC, anthropic.show_model, "anthropic-version"),
+    Route("POST", "/api/chat", OLLAMA, generate),
+    Route("GET", "/api/tags", OLLAMA, ollama.tags),
+    Route("GET", "/api/ps", OLLAMA, ollama.running),
+    Route("POST", "/api/show", OLLAMA, ollama.show),
+    Route("GET", "/api/version", OLLAMA, ollama.version),
+    *_gemini("/v1beta"),
+    *_gemini("/v1", "x-goog-api-key"),
+    Route("POST", "/v1/responses", OPENAI_RESPONSES_ROW, generate),
     Route("POST", "/v1/chat/completions", OPENAI, generate),
     Route("POST", "/backend-api/codex/responses", CODEX, signed_in(generate)),
     Route("GET", "/v1/models", OPENAI, openai_chat.list_models),
     Route("GET", "/v1/models/{model}", OPENAI, openai_chat.show_model),
+    *(Route("POST", f"{base}/chat/completions", provider, generate) for provider, base in doors()),
+    *(Route("GET", f"{base}/models", provider, list_models) for provider, base in doors()),
 )
+_PREFIXES: tuple[tuple[str, Provider], ...] = (
+    ("/v1beta", GEMINI),
+    ("/api/", OLLAMA),
+    *mounts(),
+)
+"""Whose words a path gets that is none."""
 LOGINS: tuple[Login, ...] = (
     Login("POST", "/api/accounts/deviceauth/usercode", issuer.begin),
     Login("POST", "/api/accounts/deviceauth/token", issuer.poll),
@@ -98,11 +133,14 @@ def find(asked: Asked) -> tuple[Route | Login | Operator | None, dict[str, str]]
 
 
 def _match(pattern: str, path: str) -> dict[str, str] | None:
-    head, _, name = pattern.partition("{")
-    if not name:
+    head, _, rest = pattern.partition("{")
+    if not rest:
         return {} if path == pattern else None
-    rest = path[len(head) :]
-    return {name.rstrip("}"): rest} if path.startswith(head) and rest else None
+    name, _, tail = rest.partition("}")
+    if not (path.startswith(head) and path.endswith(tail)):
+        return None
+    value = path[len(head) : len(path) - len(tail)]
+    return {name: unquote(value)} if value else None
 
 
 def likely(asked: Asked) -> Provider:
@@ -110,6 +148,9 @@ def likely(asked: Asked) -> Provider:
     route, _ = find(asked)
     if isinstance(route, Route):
         return route.provider
+    for prefix, provider in _PREFIXES:
+        if asked.path.startswith(prefix):
+            return provider
     return ANTHROPIC if "anthropic-version" in asked.headers else OPENAI
 
 

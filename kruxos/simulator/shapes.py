@@ -242,6 +242,12 @@ def examine(shape: Shape, value: Any, path: Path = ()) -> Complaint | None:
     return shape.check(value, path)
 
 
+def inner(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The map at a name; empty where there is none."""
+    value = fields.get(name)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 TEXT = Text()
 WHOLE = Number(name="integer")
 FLAG = Flag()

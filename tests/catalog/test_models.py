@@ -71,7 +71,7 @@ def test_what_is_retired_or_retiring_names_a_successor_or_a_day() -> None:
                 date.fromisoformat(day)
         if row.retired:
             assert row.successor
-        if row.successor and row.id != "llama-3.1-8b-instant":
+        if row.successor:
             assert found(row.profile, row.successor) == row.successor
 
 

@@ -87,7 +87,7 @@ def test_usage_that_is_not_known_costs_none(usage: Usage) -> None:
 
 
 def test_a_model_without_a_price_costs_none() -> None:
-    assert price(Usage(1, 0, 0, 1), row("anthropic", "claude-opus-4-7"), at=0) is None
+    assert price(Usage(1, 0, 0, 1), row("gemini", "gemini-2.0-flash"), at=0) is None
 
 
 def test_what_a_compaction_used_is_priced_by_its_kind_of_token() -> None:

@@ -100,7 +100,7 @@ class TestProviders:
             0,
             "Added deepseek: deepseek-flash at https://api.deepseek.com/v1, its key in the vault.\n"
             "The gateway is not running; start it with `kruxos serve`, then: kruxos model test deepseek\n",
-            "note: deepseek-chat, which the documentation recommends, is retired: "
+            "note: deepseek-chat, which the documentation recommends, is retired since 2026-07-24: "
             "deepseek-flash is taken in its place\n",
         )
         assert run("model add openai --name vllm --auth none --endpoint http://localhost:8000/v1 --model q").code == 0

@@ -52,7 +52,9 @@ def test_adding_by_command(serving: Serving) -> None:
     text = (kruxos.root / "models.yaml").read_text()
     assert "    endpoint: http://localhost:11434\n" in text
     assert "    base_url: https://api.groq.com/openai/v1\n" in text
-    assert "    default_model: meta-llama/llama-3.1-405b-instruct\n" in text
+    assert "    default_model: meta-llama/llama-3.3-70b-instruct\n" in text  # the recommended one is retired
+    assert "meta-llama/llama-3.1-405b-instruct, which the documentation recommends, is retired" in done[4].err
+    assert "deepseek-chat is retired since 2026-07-24: deepseek-flash answers in its place" in done[5].err
     assert KEY not in text
 
 

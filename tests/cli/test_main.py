@@ -31,7 +31,8 @@ OTHER_VERSION = "the gateway that runs is of another version: stop `kruxos serve
 CANARY = "sk-ant-api03-canary-0123456789abcdef"
 COMMANDS = [
     "serve", "status", "chat", "usage", "version", "model add", "model list", "model test", "model remove",
-    "model login", "model default", "model confirm", "model enable", "model disable", "model catalog", "vault add",
+    "model login", "model default", "model confirm", "model enable", "model disable", "model catalog",
+    "model matrix", "model efforts", "vault add",
     "vault list", "vault remove", "vault import", "vault lock", "vault unlock", "vault status", "vault key",
     "vault set-passphrase", "worker list", "worker reset", "worker restart", "worker stop", "worker start",
     "agent create", "agent list", "agent revoke", "agent rotate",

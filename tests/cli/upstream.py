@@ -58,6 +58,13 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class' name
         """Silent."""
 
+    def do_GET(self) -> None:
+        """The list of models."""
+        if self.path == "/v1/models":
+            self._send(200, {"object": "list", "data": [{"id": "m-1", "context_length": 1000}, {"id": "m-2"}]})
+        else:
+            self._send(404, {"error": {"message": "Not Found", "type": "not_found"}})
+
     def do_POST(self) -> None:
         """One call."""
         upstream = cast("Upstream", self.server)

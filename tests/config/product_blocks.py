@@ -109,7 +109,7 @@ MEANS = {
         "gemini", "gemini", "api_key", "https://generativelanguage.googleapis.com/v1beta", "gemini-2.5-flash",
     ),
     "deepseek": (*CHAT, "https://api.deepseek.com/v1", "deepseek-chat"),
-    "glm-5": (*CHAT, "https://api.z.ai/v1", "glm-5"),
+    "glm-5": (*CHAT, "https://api.z.ai/api/paas/v4", "glm-5"),
     "grok": (*CHAT, "https://api.x.ai/v1", "grok-4"),
     "mistral": (*CHAT, "https://api.mistral.ai/v1", "mistral-large-latest"),
     "groq": (*CHAT, "https://api.groq.com/openai/v1", "llama-3.3-70b-versatile"),
@@ -119,4 +119,4 @@ MEANS = {
     "local-default": ("ollama", "ollama", "none", "http://localhost:11434", "llama3.3:8b"),
     "my-custom-provider": (*CHAT, "https://my-api.example.com/v1", "my-model"),
 }  # fmt: skip
-"""By name: type, dialect, auth, base_url, model."""
+"""By name: type, dialect, auth, base_url, model. GLM is asked where it answers today."""

@@ -324,6 +324,70 @@ def test_a_field_that_stands_there_empty_is_not_said(empty: str) -> None:
     assert one(f"type: openai, {empty} ") == one("type: openai")
 
 
+def test_what_the_operator_states_of_models_is_taken_as_written() -> None:
+    text = """
+providers:
+  p:
+    type: openai
+    catalog:
+      m-1:
+        context: 1000
+        efforts: [none, high]
+        default_effort: high
+        prices: {input: 0.15, output: "1.50", cache_read: 0}
+      m-2:
+"""
+    assert load(text).providers["p"].catalog == {
+        "m-1": {
+            "context": 1000, "efforts": ["none", "high"], "default_effort": "high",
+            "prices": {"input": "0.15", "output": "1.50", "cache_read": "0"},
+        },
+        "m-2": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("        prices: {output: 1, input: cheap}", "must be a price"),
+        ("        prices: {output: 1}", "`input` is missing"),
+        ("        prices: {output: 1, input: -1}", "must be a price"),
+        ("        efforts: [none, hgih]", "not one of those allowed"),
+        ("        default_effort: high", "not among the model's `efforts`"),
+        ("        contxt: 7", "not known here"),
+    ],
+)
+def test_what_cannot_be_stated_of_a_model_is_told_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as found:
+        load(f"\nproviders:\n  p:\n    type: openai\n    catalog:\n      m-1:\n{text}\n")
+    (problem,) = found.value.problems
+    assert message in problem.message
+    assert problem.line == 7
+
+
+def test_retired_models_are_refused_by_all_or_by_one() -> None:
+    text = """
+retired_models: refuse
+providers:
+  a: {type: anthropic}
+  b: {type: anthropic, retired_models: translate}
+"""
+    assert {name: each.retired_models for name, each in load(text).providers.items()} == {
+        "a": "refuse",
+        "b": "translate",
+    }
+    with pytest.raises(ConfigError, match="line 1"):
+        load("retired_models: never")
+
+
+def test_an_address_that_a_provider_has_left_is_asked_where_it_is_today() -> None:
+    config = load("providers:\n  glm:\n    type: openai\n    base_url: https://api.z.ai/v1/\n")
+    assert config.providers["glm"].base_url == "https://api.z.ai/api/paas/v4"
+    (hint,) = config.hints
+    assert (hint.line, hint.path) == (4, "providers.glm.base_url")
+    assert "answers no more" in hint.message
+
+
 def test_a_login_comes_from_the_types_own_issuer_by_a_known_client() -> None:
     codex = one("type: openai-codex")
     assert codex.oauth_issuer == "https://auth.openai.com"

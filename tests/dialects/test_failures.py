@@ -99,7 +99,7 @@ def test_the_http_status_counts_more_than_the_number_inside() -> None:
         (400, {"message": "Content Exists Risk", "code": "invalid_request_error"}, "content_filtered"),
         (400, {"message": "Incorrect API key provided: xai-123. Get one."}, "invalid_credentials"),
         (400, {"message": "API key not valid. Please pass a valid API key."}, "invalid_credentials"),
-        (400, {"message": "Model grok-x does not support parameter stop."}, "bad_request"),
+        (400, {"message": "Model grok-x does not support parameter stop."}, "unsupported"),
         (400, {"message": "The model `m` has been decommissioned", "code": "model_decommissioned"}, "model_not_found"),
         (400, {"message": "m is not a valid model ID"}, "model_not_found"),
         (404, {"message": "No endpoints found for m."}, "model_not_found"),
@@ -219,7 +219,17 @@ def test_no_error_is_too_odd_to_be_judged(value: Any, status: int | None) -> Non
     excerpt(failure.said())
 
 
-@pytest.mark.parametrize("text", ["<script" * 100_000, "<" * 700_000, "model " * 150_000, "sk-" * 300_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script" * 100_000,
+        "<" * 700_000,
+        "model " * 150_000,
+        "models/" * 150_000,
+        "mode x does not support " * 9_000,
+        "sk-" * 300_000,
+    ],
+)
 def test_a_hostile_body_takes_no_long_time(text: str) -> None:
     began = time.process_time()
     for status in (400, 429):

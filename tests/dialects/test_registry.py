@@ -43,7 +43,7 @@ def test_every_word_in_a_row_is_a_name_that_its_dialect_knows(profile: Profile) 
 def test_a_row_holds_plain_values_only() -> None:
     for profile in PROFILES.values():
         for each in fields(profile):
-            assert isinstance(getattr(profile, each.name), (str, bool, float, tuple, frozenset))
+            assert isinstance(getattr(profile, each.name), (str, bool, int, float, tuple, frozenset))
 
 
 def test_base_urls_are_whole_and_have_no_slash_at_the_end() -> None:

@@ -60,8 +60,7 @@ def refusal(type_: str, **words: Any) -> str:
             {
                 "type": "openrouter",
                 "auth": "api_key",
-                "default_model": "meta-llama/llama-3.1-405b-instruct",
-                "label": "OpenRouter",
+                "default_model": "meta-llama/llama-3.3-70b-instruct",
             },
         ),
         (
@@ -119,20 +118,23 @@ def test_every_type_makes_an_entry_that_loads(word: str) -> None:
         ("deepseek", "deepseek-chat", "deepseek-flash"),
         ("grok", "grok-4", "grok-4.3"),
         ("groq", "llama-3.3-70b-versatile", "openai/gpt-oss-120b"),
+        ("openrouter", "meta-llama/llama-3.1-405b-instruct", "meta-llama/llama-3.3-70b-instruct"),
     ],
 )
 def test_where_the_recommended_model_is_retired_its_successor_is_taken_and_told(
     word: str, documented: str, instead: str
 ) -> None:
     _, fields, told = planned(word)
-    assert fields["model"] == instead
-    assert told == [f"{documented}, which the documentation recommends, is retired: {instead} is taken in its place"]
+    assert fields.get("model", fields.get("default_model")) == instead
+    (said,) = told
+    assert said.startswith(f"{documented}, which the documentation recommends, is retired since 2026-")
+    assert said.endswith(f": {instead} is taken in its place")
     assert "label" not in fields  # it would name the other model
 
 
 def test_a_model_that_lives_on_the_day_is_taken_until_then_and_its_end_is_told() -> None:
     assert planned("gemini")[2] == [
-        "gemini-2.5-flash is to be retired on 2026-12-01; its successor is gemini-3.5-flash-lite"
+        "gemini-2.5-flash is to be retired on 2026-12-01; gemini-3.5-flash-lite answers from then on"
     ]
     later = plan_addition(Wish("gemini"), today="2026-12-01")
     assert later.fields["model"] == "gemini-3.5-flash-lite"
@@ -141,7 +143,19 @@ def test_a_model_that_lives_on_the_day_is_taken_until_then_and_its_end_is_told()
 def test_a_retired_model_that_is_asked_for_is_written_as_asked_and_told() -> None:
     _, fields, told = planned("deepseek", model="deepseek-chat")
     assert fields["model"] == "deepseek-chat"
-    assert told == ["deepseek-chat was retired on 2026-07-24; its successor is deepseek-flash"]
+    price = "($0.15 in, $0.6 out for a million tokens)"
+    why = "deepseek-chat is retired since 2026-07-24: deepseek-flash answers in its place, without thinking"
+    assert told == [f"{why} {price}"]
+
+
+def test_another_host_may_have_a_model_of_that_name() -> None:
+    assert planned("openai", endpoint="https://my-api.example.com/v1", model="deepseek-chat")[2] == []
+
+
+def test_an_address_that_its_provider_has_left_is_written_as_todays_and_told() -> None:
+    _, fields, told = planned("openai", endpoint="https://api.z.ai/v1", model="glm-5")
+    assert fields["base_url"] == "https://api.z.ai/api/paas/v4"
+    assert told == ["https://api.z.ai/v1 answers no more: https://api.z.ai/api/paas/v4 is written in its place"]
 
 
 def test_a_model_that_the_catalogue_does_not_know_is_written_as_it_is() -> None:

@@ -314,3 +314,18 @@ class TestCatalogue:
     def test_an_unknown_kind_is_refused_with_those_there_are(self, direct: Direct) -> None:
         with pytest.raises(RefusedError, match="one of anthropic, openai"):
             direct("model.catalog", profile="nobody")
+
+
+def test_what_has_become_otherwise_is_told_with_the_list(live: Live) -> None:
+    live.start_with("""
+providers:
+  a: {type: openai, base_url: https://api.z.ai/v1, model: glm-5, auth: none}
+  b: {type: openai, base_url: https://api.deepseek.com/v1, model: deepseek-chat, auth: none}
+  c: {type: openai, base_url: https://api.deepseek.com/v1, model: deepseek-chat, auth: none, retired_models: refuse}
+  d: {type: openai, base_url: http://localhost:1/v1, model: deepseek-chat, auth: none}
+""")
+    told = {each["name"]: each["told"] for each in live("model.list")["providers"]}
+    assert "answers no more: https://api.z.ai/api/paas/v4" in told["a"][0]
+    assert told["b"][0].startswith("deepseek-chat is retired since 2026-07-24: deepseek-flash answers in its place")
+    assert told["c"][0].endswith("`retired_models: refuse` is set: write deepseek-flash")
+    assert told["d"] == []

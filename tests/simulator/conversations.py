@@ -29,6 +29,8 @@ NAMES = st.sampled_from(["get_weather", "files.read", "server.tool", "όνομα
 IDS = st.sampled_from(["call_1", "toolu_01A", "a" * 90, "with space", "1"]) | WORDS
 ARGUMENTS = st.dictionaries(WORDS, st.none() | st.booleans() | st.integers() | WORDS, max_size=2)
 LEAVES = st.sampled_from([{"type": "string"}, {"type": "integer", "minimum": 1}, {"type": ["string", "null"]}])
+MAPS: list[dict[str, Any]] = [{"type": "object"}, {"type": "object", "additionalProperties": {"type": "string"}}]
+BESIDE: list[dict[str, Any]] = [{}, {"additionalProperties": True}, {"minProperties": 1}, {"description": "d"}]
 RESULTS = st.sampled_from(["", "15 C", "error: no"]) | WORDS
 
 
@@ -41,11 +43,24 @@ def closed_schemas(draw: st.DrawFn, depth: int = 0) -> dict[str, Any]:
 
 
 @st.composite
+def open_schemas(draw: st.DrawFn) -> dict[str, Any]:
+    """Schemas as agents have them: optional properties, maps, choices at the top, bounds."""
+    inner = LEAVES | closed_schemas(1) | st.sampled_from(MAPS)
+    properties = draw(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), inner, max_size=3))
+    required = draw(st.lists(st.sampled_from(list(properties)), unique=True)) if properties else []
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
+    beside: dict[str, Any] = draw(st.sampled_from(BESIDE))
+    branches = draw(st.lists(closed_schemas(2), max_size=2))
+    name = draw(st.sampled_from(["anyOf", "oneOf", "allOf"]))
+    return schema | beside | ({name: branches} if branches else {})
+
+
+@st.composite
 def tools(draw: st.DrawFn) -> list[Tool]:
     """Tools with different names."""
     names = draw(st.lists(NAMES, max_size=3, unique=True))
     return [
-        Tool(name, draw(SPOKEN), draw(st.just({}) | closed_schemas()), draw(st.none() | st.just(True)))
+        Tool(name, draw(SPOKEN), draw(st.just({}) | closed_schemas() | open_schemas()), draw(st.none() | st.just(True)))
         for name in names
     ]
 
@@ -108,6 +123,9 @@ def _results(draw: st.DrawFn, calls: list[ToolCall]) -> list[Message]:
     return [Message("user", [*results, *after])]
 
 
+FORMATS = st.builds(OutputFormat, st.none() | closed_schemas() | open_schemas(), strict=st.none() | st.booleans())
+
+
 def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
@@ -129,8 +147,8 @@ def requests(draw: st.DrawFn, signer: Signer, origin: str, model: str) -> Reques
         seed=draw(_maybe(st.integers(0, 9))),
         presence_penalty=draw(_maybe(st.sampled_from([-2.0, 0.5]))),
         frequency_penalty=draw(_maybe(st.sampled_from([-2.0, 0.5]))),
-        stop=draw(st.lists(st.sampled_from(["END", "\n\n", "a", "b", "c"]), max_size=5, unique=True)),
+        stop=draw(st.lists(st.sampled_from(["END", "\n\n", "a", "b", "c", "", " d"]), max_size=7, unique=True)),
         thinking_effort=draw(_maybe(st.sampled_from(["none", "low", "medium", "high", "max"]))),
-        output_format=draw(_maybe(st.builds(OutputFormat, _maybe(closed_schemas()), strict=_maybe(st.booleans())))),
+        output_format=draw(_maybe(FORMATS)),
         metadata=draw(st.sampled_from([{}, {"user_id": "u-1"}, {"team": "a"}])),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -31,7 +31,24 @@ HEADERS = {
     "/v1/messages": {"x-api-key": "some-key", "anthropic-version": "2023-06-01"},
     "/v1/messages/count_tokens": {"x-api-key": "some-key", "anthropic-version": "2023-06-01"},
     "/v1/chat/completions": {"authorization": "Bearer some-key"},
+    "/v1/responses": {"authorization": "Bearer some-key"},
 }
+GOOGLES = {"x-goog-api-key": "some-key"}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that a rule refuses, and a piece of what is said."""
+
+    rule: str
+    says: str
+    body: Any
+    status: int = 400
+    code: str | None = None
+    param: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    path: str = ""
 
 
 @dataclass
@@ -95,7 +112,8 @@ def send(
 ) -> Answer:  # fmt: skip
     """One request; header names that are keywords have ``_`` for ``-``."""
     given = (headers or {}) | {name.replace("_", "-"): value for name, value in named.items()}
-    every = {name: value for name, value in (HEADERS.get(path, {}) | given).items() if name not in drop}
+    usual = HEADERS.get(path.partition("?")[0], GOOGLES if path.startswith("/v1beta") else {})
+    every = {name: value for name, value in (usual | given).items() if name not in drop}
     data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     response, recorded = respond(into, Asked(method, path, every, data), now)
     steps = [step for step, _ in zip(response.steps, range(steps_max), strict=False)]
@@ -105,6 +123,28 @@ def send(
 def messages(*texts: str, model: str = CLAUDE, **fields: Any) -> dict[str, Any]:
     """A Messages request: what the user and the assistant say in turn."""
     return {"model": model, "max_tokens": 1000, "messages": _turns(texts or ("hi",)), **fields}
+
+
+def responses(*items: Any, model: str = GPT, **fields: Any) -> dict[str, Any]:
+    """A Responses request of these items; without any, of one text."""
+    return {"model": model, "input": list(items) or "hi", **fields}
+
+
+GEMINI = "gemini-3.8-flash"
+
+
+def gemini_path(model: str = GEMINI, method: str = "generateContent") -> str:
+    """Where Gemini's methods are."""
+    return f"/v1beta/models/{model}:{method}"
+
+
+def contents(*given: Any, **fields: Any) -> dict[str, Any]:
+    """A generateContent request; texts are what user and model say in turn."""
+    said: list[Any] = [
+        {"role": ("user", "model")[at % 2], "parts": [{"text": each}]} if isinstance(each, str) else each
+        for at, each in enumerate([*given] if given else cast("list[Any]", ["hi"]))
+    ]
+    return {"contents": said, **fields}
 
 
 def chat(*texts: str, model: str = GPT, **fields: Any) -> dict[str, Any]:

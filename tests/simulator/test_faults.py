@@ -57,6 +57,7 @@ MEANINGS = {
     "bad-json": "provider_protocol", "bad-json after=5": "provider_protocol", "no-finish": "interrupted",
     "silence": None, "drip interval=0": None, "content-type type=text/plain": None, "bad-utf8 after=3": None,
     "no-terminal": {"anthropic": "interrupted", "openai": None}, "huge bytes=17000000": "provider_protocol",
+    "load": None, "tool-failed": "provider_error",
     "quota": "insufficient_funds", "html status=502": "provider_error", "html status=200": "provider_protocol",
 }  # fmt: skip
 

@@ -193,12 +193,26 @@ class TestBackend:
             ({"input": "hi"}, "input_no_list"),
             ({"max_output_tokens": 5}, "field_refused"),
             ({"model": "gpt-1"}, "model_unknown"),
+            ({"input": [{"role": "system", "content": "a"}]}, "system_role"),
         ],
     )
     def test_what_the_backend_refuses(self, change: dict[str, Any], rule: str) -> None:
         here = world()
         answer = called(here, signed_in(here), **change)
         assert (answer.status, answer.rule, list(answer.json)) == (400, rule, ["detail"])
+
+    @pytest.mark.parametrize(
+        ("change", "rule"),
+        [
+            ({"input": [{"type": "function_call_output", "call_id": "c1"}]}, "field_required"),
+            ({"input": [{"type": "function_call_output", "call_id": "c1", "output": "1"}]}, "call_unpaired"),
+            ({"input": [{"role": "user", "content": "a"}], "foo": 1}, "field_unknown"),
+        ],
+    )
+    def test_what_the_protocol_itself_refuses_has_openais_form(self, change: dict[str, Any], rule: str) -> None:
+        here = world()
+        answer = called(here, signed_in(here), **change)
+        assert (answer.status, answer.rule, list(answer.json)) == (400, rule, ["error"])
 
     def test_a_window_that_is_used_up_says_when_it_opens(self) -> None:
         here = world(faults=("quota on=openai-codex",))

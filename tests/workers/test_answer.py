@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kruxos import events, wire
+from kruxos.catalog import Shelf
 from kruxos.dialects.base import Ending
 from kruxos.errors import KruxosError, RateLimitedError
 from kruxos.events import Notice, Start, State, TextDelta, Usage, UsageUpdate
@@ -12,7 +13,7 @@ from kruxos_workers.answer import Answer
 
 
 def answer(*, stream: bool = True) -> Answer:
-    return Answer(7, provider="p", profile="anthropic", model="claude-sonnet-4-6", stream=stream)
+    return Answer(7, provider="p", shelf=Shelf("anthropic"), model="claude-sonnet-4-6", stream=stream)
 
 
 def bodies(frames: list[wire.Frame]) -> list[list[events.Event]]:

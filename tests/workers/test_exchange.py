@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgpack
 import pytest
@@ -109,11 +110,19 @@ class World:
         return [event for frame in self.outlet.frames for event in events.decode_events(frame.body)]
 
 
-def world(*scripts: Script, first_event_s: float = 120.0, idle_s: float = 120.0, profile: Profile = GENERIC) -> World:
+def world(
+    *scripts: Script,
+    first_event_s: float | None = 120.0,
+    idle_s: float = 120.0,
+    profile: Profile = GENERIC,
+    origin: str = "",
+    **more: Any,
+) -> World:
     network, outlet = ScriptedNetwork(scripts), Outlet()
+    more.setdefault("model", "m-1")
     settings = Settings(
-        "p", profile, DIALECTS[profile.dialect], f"{profile.name}@127.0.0.1", "http://127.0.0.1:1/v1", "m-1",
-        time_limits=TimeLimits(first_event_s=first_event_s, idle_s=idle_s), secret=SECRET,
+        "p", profile, DIALECTS[profile.dialect], origin or f"{profile.name}@127.0.0.1", "http://127.0.0.1:1/v1",
+        time_limits=TimeLimits(first_event_s=first_event_s, idle_s=idle_s), secret=SECRET, **more,
     )  # fmt: skip
     client = ProviderClient(settings.base_url, auth=settings.auth(), network=network)
     limits = Limits(lambda: 0.5)

@@ -11,17 +11,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from kruxos import catalog, wire
+from kruxos.catalog import Shelf
 from kruxos.dialects.base import Decoder, Ending
 from kruxos.errors import KruxosError
 from kruxos.events import CONTENT_EVENTS, Event, Start, Usage, encode_events
 
 
 class Answer:
-    """The answer to the dispatch ``number``."""
+    """The answer to the dispatch ``number``. ``model`` is the one that gives it, as far as that is known."""
 
-    def __init__(self, number: int, *, provider: str, profile: str, model: str, stream: bool) -> None:
+    def __init__(self, number: int, *, provider: str, shelf: Shelf, model: str, stream: bool) -> None:
         self._number = number
-        self._provider, self._profile, self._model, self._stream = provider, profile, model, stream
+        self._provider, self._shelf, self._stream = provider, shelf, stream
+        self.model = model
         self._held: list[Event] = []
         self.committed = False
 
@@ -32,7 +34,7 @@ class Answer:
             return []
         for event in fresh:
             if isinstance(event, Start):
-                self._model = event.model or self._model
+                self.model = event.model or self.model
         if not self._stream:
             self._held += fresh
             return []
@@ -49,12 +51,12 @@ class Answer:
             id=self._number,
             body=encode_events(_start_first(self._held)),
             provider=self._provider,
-            model=ending.model or self._model,
+            model=ending.model or self.model,
             finish_reason=ending.finish_reason,
             raw_finish_reason=ending.raw_finish_reason,
             usage={} if usage is None else usage.to_wire(),
             raw_usage=ending.raw_usage,
-            cost=self._cost(ending.model or self._model, usage, now),
+            cost=self._cost(ending.model or self.model, usage, now),
             upstream_request_id=request_id,
             upstream_us=upstream_us,
         )
@@ -65,19 +67,19 @@ class Answer:
         """The last frame of an answer that failed; what was used until then goes with it."""
         usage = None if decoder is None else decoder.usage
         error.detail.provider = self._provider
-        error.detail.model = error.detail.model or self._model
+        error.detail.model = error.detail.model or self.model
         return wire.Error(
             id=self._number,
             error=error.to_wire(),
             failure=failure,
             usage={} if usage is None else usage.to_wire(),
             raw_usage={} if decoder is None else decoder.raw_usage,
-            cost=self._cost(self._model, usage, now),
+            cost=self._cost(self.model, usage, now),
             upstream_us=upstream_us,
         )
 
     def _cost(self, model: str, usage: Usage | None, now: float) -> dict[str, Any]:
-        row = None if usage is None else catalog.lookup(self._profile, model)
+        row = None if usage is None else self._shelf.priced(model, catalog.day_of(now))
         return {} if usage is None or row is None else dict(catalog.price(usage, row, at=now) or {})
 
 

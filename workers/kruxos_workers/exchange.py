@@ -11,7 +11,8 @@ Whatever happens, the supervisor hears exactly one last frame about it, with wha
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgpack
@@ -26,19 +27,20 @@ from kruxos.errors import (
     CallerError,
     CancelledError,
     KruxosError,
+    ModelNotFoundError,
     NeedsLoginError,
     StreamInterruptedError,
     UnsupportedError,
 )
 from kruxos.events import Notice
-from kruxos.messages import Request
+from kruxos.messages import THINKING_EFFORTS, Request
 from kruxos_workers.answer import Answer
 from kruxos_workers.estimate import estimate_tokens
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
 from kruxos_workers.limits import Ask
-from kruxos_workers.settings import Settings
+from kruxos_workers.settings import FIRST_EVENT_S, Settings
 
 ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
@@ -78,13 +80,14 @@ class Login(Protocol):
 
 @dataclass(slots=True)
 class Worker:
-    """What all attempts of a worker share. ``login`` is there where one signs in with an account."""
+    """What all attempts of a worker share. ``now`` gives Unix seconds; ``login`` is there where one signs in."""
 
     settings: Settings
     client: ProviderClient
     gate: Gate
     outlet: Outlet
     login: Login | None = None
+    now: Callable[[], float] = time.time
 
 
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
@@ -115,7 +118,7 @@ class Exchange:
         self._answer = Answer(
             self.frame.id,
             provider=settings.provider,
-            profile=settings.profile.name,
+            shelf=settings.shelf,
             model=self.frame.model or settings.model or "",
             stream=self.frame.stream,
         )
@@ -201,8 +204,11 @@ class Exchange:
         return self._close(self._decoder, StreamInterruptedError("the answer ended before its end"))
 
     def _first_limit_s(self, target: Target) -> float:
-        limits = self.worker.settings.time_limits
-        return limits.first_event_s if target.stream else limits.call_s
+        limits, row = self.worker.settings.time_limits, self.worker.settings.shelf.lookup(target.model)
+        if not target.stream:
+            return limits.call_s
+        usual = target.profile.first_event_s or FIRST_EVENT_S
+        return limits.first_event_s or (row.first_event_s if row else None) or usual
 
     # Before it is sent
 
@@ -224,18 +230,15 @@ class Exchange:
 
     def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
         settings = self.worker.settings
-        model = self.frame.model or settings.model
-        if not model:
-            raise FailedExchange("never_sent", BadRequestError(f"{settings.provider} has no model set: name one"))
-        row = catalog.lookup(settings.profile.name, model)
+        model, request = self._model(request)
         target = Target(
             provider=settings.provider,
             model=model,
             profile=settings.profile,
             origin=settings.origin,
             stream=self.frame.stream,
-            max_output_tokens=None if row is None else row.max_output,
-            now=time.time(),
+            shelf=settings.shelf,
+            now=self.worker.now(),
         )
         try:
             encoded = settings.dialect.encode_request(request, target)
@@ -246,6 +249,25 @@ class Exchange:
         unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
         self._answer.take([*unknown, *encoded.notices])
         return target, encoded
+
+    def _model(self, request: Request) -> tuple[str, Request]:
+        """The model that is asked, and the request as it means the same there. A retired one's successor is told."""
+        settings = self.worker.settings
+        model = self.frame.model or settings.model
+        if not model:
+            raise FailedExchange("never_sent", BadRequestError(f"{settings.provider} has no model set: name one"))
+        instead = settings.shelf.replacement(model, catalog.day_of(self.worker.now()))
+        if instead is None:
+            return model, request
+        if settings.refuses_retired:
+            message = f"{model} {instead.why}; use {instead.new} (models.yaml says `retired_models: refuse`)"
+            raise FailedExchange("never_sent", ModelNotFoundError(message))
+        self._answer.model = instead.new
+        data = {"old": model, "new": instead.new, "why": instead.why, "since": instead.since}
+        self._answer.take([Notice("model_replaced", instead.message, data)])
+        if instead.effort in THINKING_EFFORTS and not _speaks_of_thinking(request):
+            request = replace(request, thinking_effort=instead.effort)
+        return instead.new, request
 
     async def _enter(self, model: str, request: Request) -> None:
         frame = self.frame
@@ -325,11 +347,11 @@ class Exchange:
             decoder.ending,
             request_id=_request_id(self._http),
             upstream_us=0 if self._http is None else _upstream_us(self._http.timing),
-            now=time.time(),
+            now=self.worker.now(),
         )
 
     def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
-        now = time.time()
+        now = self.worker.now()
         self._leave(error)
         error.message = self.worker.client.redact(error.message)
         if error.detail.excerpt is not None:
@@ -337,6 +359,12 @@ class Exchange:
         error.detail.request_id = error.detail.request_id or _request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
         return self._answer.fail(error, failure, self._decoder, now=now)
+
+
+def _speaks_of_thinking(request: Request) -> bool:
+    """Whether the agent itself says how much to think, be it in words that only its provider knows."""
+    native = b"" if request.native is None else request.native.body
+    return request.thinking_effort is not None or b'"thinking"' in native
 
 
 def _failure_of(error: KruxosError) -> str:

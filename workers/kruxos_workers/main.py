@@ -33,6 +33,7 @@ from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
 from kruxos_workers.limits import Limits
+from kruxos_workers.listing import Listing
 from kruxos_workers.names import AskedNames
 from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
 from kruxos_workers.oauth.keeper import Keeper
@@ -148,7 +149,7 @@ class Desk:
     nursery: trio.Nursery
     names: AskedNames
     keeper: Keeper | None = None
-    exchanges: dict[int, Exchange] = field(default_factory=dict[int, Exchange])
+    exchanges: dict[int, Exchange | Listing] = field(default_factory=dict[int, "Exchange | Listing"])
     draining: bool = False
     leaving: bool = False
 
@@ -165,7 +166,7 @@ class Desk:
         """One frame of the supervisor."""
         match frame:
             case wire.Open():
-                exchange = Exchange(self.worker, frame)
+                exchange = (Listing if frame.op == "list_models" else Exchange)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
             case wire.Cancel() if frame.id in self.exchanges:
@@ -190,7 +191,7 @@ class Desk:
             case _:
                 pass
 
-    async def _run(self, exchange: Exchange) -> None:
+    async def _run(self, exchange: Exchange | Listing) -> None:
         try:
             await exchange.run()
         finally:

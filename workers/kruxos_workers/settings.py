@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kruxos import catalog
 from kruxos.dialects import registry
 from kruxos.dialects.base import Dialect
 from kruxos.dialects.profiles import Profile
@@ -22,10 +23,13 @@ CALL_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Seconds: to connect, from the request to the first event, between events, for a whole answer."""
+    """Seconds: to connect, from the request to the first event, between events, for a whole answer.
+
+    ``first_event_s`` None: the catalogue's for the model, else the profile's.
+    """
 
     connect_s: float = CONNECT_S
-    first_event_s: float = FIRST_EVENT_S
+    first_event_s: float | None = None
     idle_s: float = IDLE_S
     call_s: float = CALL_S
 
@@ -36,7 +40,8 @@ class Settings:
 
     ``account_id`` names the account that a login is for. ``login`` is there where one signs in with an account:
     ``oauth_issuer`` renews it, for ``oauth_client_id``. ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the
-    system's certificates.
+    system's certificates. ``stated`` is what the operator says of models (``kruxos.catalog.Shelf``);
+    ``refuses_retired``: retired models are errors, not replaced.
     """
 
     provider: str
@@ -52,9 +57,17 @@ class Settings:
     ca_bundle: bytes | None = None
     secret: str = field(default="", repr=False)
     account_id: str = ""
+    stated: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    refuses_retired: bool = False
     login: Login | None = None
     oauth_issuer: str = ""
     oauth_client_id: str = ""
+
+    @property
+    def shelf(self) -> catalog.Shelf:
+        """What is known of the provider's models. At its own host the origin is the bare profile."""
+        sold = self.profile.catalogue or self.profile.name
+        return catalog.Shelf(sold, self.origin == self.profile.name, self.stated)
 
     def auth(self) -> dict[str, str]:
         """The headers that prove who pays, as this provider wants them; empty where there is no key."""
@@ -93,6 +106,8 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         ca_bundle=fields.maybe_data("ca_bundle"),
         secret=credentials.maybe_text("access_token") or credentials.maybe_text("api_key") or "",
         account_id=credentials.maybe_text("account_id") or "",
+        stated=fields.object("catalog"),
+        refuses_retired=fields.maybe_text("retired_models") == "refuse",
         login=read_login(secret) if fields.maybe_text("auth") == "oauth" else None,
         oauth_issuer=fields.maybe_text("oauth_issuer") or "",
         oauth_client_id=fields.maybe_text("oauth_client_id") or "",
@@ -117,7 +132,7 @@ def _dialect(provider: str, name: str) -> Dialect:
 def _time_limits(fields: Fields) -> TimeLimits:
     return TimeLimits(
         connect_s=fields.maybe_number("connect_s", low=0.1) or CONNECT_S,
-        first_event_s=fields.maybe_number("first_event_s", low=0.1) or FIRST_EVENT_S,
+        first_event_s=fields.maybe_number("first_event_s", low=0.1),
         idle_s=fields.maybe_number("idle_s", low=0.1) or IDLE_S,
         call_s=fields.maybe_number("call_s", low=0.1) or CALL_S,
     )

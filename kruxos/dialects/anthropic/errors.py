@@ -6,6 +6,7 @@ stream's error has no status but the word that stands for one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from kruxos.dialects.base import EncodedRequest, Target
 from kruxos.dialects.text import body_bytes
 from kruxos.errors import KruxosError
 
+_REGAINED = re.compile(r"regain access on (\d{4}-\d{2}-\d{2}) at (\d{2}:\d{2}) UTC")
 SPEND_LIMIT = "enforced_spend_limit_reached"
 
 
@@ -28,7 +30,15 @@ def decode_error(
     error = verdicts.error_of(kind, failure, target, headers=headers, sent=sent)
     if failure.code == SPEND_LIMIT:
         error.detail.retry_at = hints.next_month(target.now)
+    elif kind is errors.InsufficientFundsError:
+        error.detail.retry_at = _regained(failure.said(), target.now)
     return error
+
+
+def _regained(message: str, now: float) -> float | None:
+    """When a limit that the customer set ends, where the message says so."""
+    found = _REGAINED.search(message)
+    return hints.believable(hints.moment(f"{found[1]}T{found[2]}+00:00", now), now) if found else None
 
 
 # Which status and word an agent that speaks this protocol expects for our codes.

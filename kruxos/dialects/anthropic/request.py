@@ -15,9 +15,10 @@ from kruxos.dialects.encoding import (
     native_bytes,
     native_fields,
     request_headers,
-    schema_of,
 )
+from kruxos.dialects.structured import anthropic_strict, anthropic_strict_tool, json_words, tool_schema
 from kruxos.dialects.text import body_bytes
+from kruxos.dialects.tool_names import legal_id
 from kruxos.messages import Native, Request
 
 from .thinking import thinking_fields, thinks
@@ -33,7 +34,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     """One request for the target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say."""
     if request.native is not None and request.native.dialect == "anthropic":
         return _encode_native(request, request.native, target)
-    draft = Draft.of(request, target)
+    draft = Draft.of(request, target, legal_id)
     body = _body(draft)
     draft.tell_dropped_states()
     http = HttpRequest("POST", PATH, _headers(target), body_bytes(body))
@@ -45,8 +46,11 @@ def _headers(target: Target) -> dict[str, str]:
 
 
 def _body(draft: Draft) -> dict[str, Any]:
-    request, target = draft.request, draft.target
+    target = draft.target
     turns = Turns(draft)
+    words = json_words(draft, turns.texts())
+    if words is not None:
+        turns.system.append({"type": "text", "text": words})
     max_tokens = draft.max_tokens() or min(draft.ceiling or OUTPUT_TOKENS_DEFAULT, OUTPUT_TOKENS_DEFAULT)
     body: dict[str, Any] = {"model": target.model, "max_tokens": max_tokens}
     if turns.system:
@@ -65,8 +69,9 @@ def _body(draft: Draft) -> dict[str, Any]:
     if output:
         body["output_config"] = output
     body |= _sampling(draft, is_thinking=thinks(thinking, draft.row))
-    if request.stop:
-        body["stop_sequences"] = request.stop
+    stops = draft.stops(blank=False)
+    if stops:
+        body["stop_sequences"] = stops
     body |= _metadata(draft)
     if target.stream:
         body["stream"] = True
@@ -75,13 +80,15 @@ def _body(draft: Draft) -> dict[str, Any]:
 
 def _tools(draft: Draft) -> list[dict[str, Any]]:
     tools: list[dict[str, Any]] = []
-    for tool in draft.request.tools:
+    for index, tool in enumerate(draft.request.tools):
         wire: dict[str, Any] = {"name": draft.names.sent(tool.name)}
         if tool.description:
             wire["description"] = tool.description
-        wire["input_schema"] = schema_of(tool)
+        schema = tool_schema(draft, index)
+        wire["input_schema"] = schema
         if tool.strict:
-            wire["strict"] = True
+            strict = anthropic_strict_tool(draft, schema, f"tools[{index}].parameters")
+            wire |= {"input_schema": strict, "strict": True} if strict is not None else {}
         tools.append(wire)
     return tools
 
@@ -106,9 +113,10 @@ def _output_config(draft: Draft, effort: str | None) -> dict[str, Any]:
     output: dict[str, Any] = {"effort": effort} if effort else {}
     wish = draft.request.output_format
     if wish is not None and wish.schema is None:
-        draft.drop("output_format", "anthropic needs a schema for JSON; ask for it in words, or give one")
-    elif wish is not None:
-        output["format"] = {"type": "json_schema", "schema": wish.schema}
+        draft.drop("output_format", "anthropic promises JSON only after a schema; without one it is asked for in words")
+    elif wish is not None and wish.schema is not None:
+        schema = anthropic_strict(draft, wish.schema, "output_format.schema")
+        output["format"] = {"type": "json_schema", "schema": schema}
     return output
 
 

@@ -8,11 +8,12 @@ text is empty; thinking goes back with its signature, byte for byte, and only to
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from itertools import dropwhile
 from typing import Any, cast
 
 from kruxos.dialects.encoding import Draft
 from kruxos.dialects.media import text_of
-from kruxos.dialects.tool_names import legal_id
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
     Document,
@@ -43,11 +44,18 @@ class Turns:
         self.messages: list[Block] = []
         for index, message in enumerate(draft.request.messages):
             self._add(message, f"messages[{index}]")
+        self._drop_loose_thinking()
+        self._trim_begun_answer()
         if not self.messages:
             raise BadRequestError("messages has nothing that can be sent", field="messages")
         if self.messages[0]["role"] == "assistant":
             self.messages.insert(0, {"role": "user", "content": [{"type": "text", "text": _OPENING}]})
             draft.tell("message_inserted", "a user turn was put first, as the provider demands")
+
+    def texts(self) -> Iterator[str]:
+        """What the instructions and turns say in text."""
+        for block in [*self.system, *(block for turn in self.messages for block in turn["content"])]:
+            yield block.get("text", "")
 
     @property
     def ends_in_bare_tool_turn(self) -> bool:
@@ -92,6 +100,27 @@ class Turns:
         if role == "user":  # a stable sort: results first, all else in its order
             blocks.sort(key=lambda block: block["type"] != "tool_result")
         self.messages.append({"role": role, "content": blocks})
+
+    def _drop_loose_thinking(self) -> None:
+        """No turn of the assistant ends with thinking; one that has nothing else is left out."""
+        turns, self.messages = self.messages, []
+        for turn in turns:
+            blocks: list[Block] = turn["content"]
+            if turn["role"] == "assistant" and blocks[-1]["type"] in _THOUGHTS:
+                self._draft.tell("state_dropped", "thinking that nothing came of was not sent: the provider refuses it")
+                blocks = list(reversed([*dropwhile(lambda block: block["type"] in _THOUGHTS, reversed(blocks))]))
+            if blocks:
+                self._append(turn["role"], blocks)
+
+    def _trim_begun_answer(self) -> None:
+        """A begun answer does not end in white space."""
+        if not self.messages or self.messages[-1]["role"] != "assistant":
+            return
+        block: Block = self.messages[-1]["content"][-1]
+        text: str = block["text"] if block["type"] == "text" else ""
+        if text != text.rstrip():
+            block["text"] = text.rstrip()
+            self._draft.tell("message_trimmed", "white space at the end of the begun answer was not sent")
 
     def _add_system(self, message: Message, path: str) -> None:
         for index, part in enumerate(message.parts):
@@ -145,10 +174,10 @@ class Turns:
             self._draft.tell("arguments_wrapped", "tool arguments that are no object were sent inside one", id=part.id)
             arguments = {"arguments": arguments}
         name = self._draft.names.sent(part.name)
-        return {"type": "tool_use", "id": legal_id(part.id), "name": name, "input": cast("dict[str, Any]", arguments)}
+        return {"type": "tool_use", "id": part.id, "name": name, "input": cast("dict[str, Any]", arguments)}
 
     def _tool_result(self, part: ToolResult, path: str) -> Block:
-        block: Block = {"type": "tool_result", "tool_use_id": legal_id(part.id)}
+        block: Block = {"type": "tool_result", "tool_use_id": part.id}
         if isinstance(part.content, str):
             block["content"] = part.content
         else:

@@ -13,12 +13,12 @@ from kruxos.dialects import schemas
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
 from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers, schema_of
 from kruxos.dialects.text import body_bytes
+from kruxos.dialects.tool_names import legal_id
 from kruxos.messages import Native, Request, Tool
 
 from .thinking import knows_levels, thinking_config
 from .turns import Turns
 
-STOP_SEQUENCES_MAX = 5
 _SEED_MAX = 2**31 - 1
 _NAMES = {"temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed"}
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
@@ -29,7 +29,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     """One request for the target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say."""
     if request.native is not None and request.native.dialect == "gemini":
         return _encode_native(request, request.native, target)
-    draft = Draft.of(request, target)
+    draft = Draft.of(request, target, legal_id)
     body = _body(draft)
     draft.tell_dropped_states()
     http = HttpRequest("POST", path_of(target), request_headers(target), body_bytes(body))
@@ -103,18 +103,11 @@ def _generation_config(draft: Draft) -> dict[str, Any]:
         draft.drop("seed", "gemini takes numbers of 32 bits")
         del wishes["seed"]
     config |= {_NAMES[name]: value for name, value in wishes.items()}
-    config |= _stop_sequences(draft)
+    stops = draft.stops()
+    config |= {"stopSequences": stops} if stops else {}
     config |= _response_format(draft)
     thinking = thinking_config(draft, max_tokens)
     return config | ({"thinkingConfig": thinking} if thinking else {})
-
-
-def _stop_sequences(draft: Draft) -> dict[str, Any]:
-    stop = draft.request.stop
-    if len(stop) > STOP_SEQUENCES_MAX:
-        message = f"gemini takes {STOP_SEQUENCES_MAX} stop sequences: the others were not sent"
-        draft.tell("parameter_clamped", message, parameter="stop", used=STOP_SEQUENCES_MAX)
-    return {"stopSequences": stop[:STOP_SEQUENCES_MAX]} if stop else {}
 
 
 def _response_format(draft: Draft) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from kruxos.dialects.encoding import Draft
 from kruxos.dialects.media import from_data_url, text_of
-from kruxos.dialects.tool_names import legal_id
 from kruxos.errors import BadRequestError
 from kruxos.messages import Document, Image, Message, Part, ProviderState, Text, Thinking, ToolCall, ToolResult
 
@@ -150,7 +149,7 @@ class Turns:
             self._draft.tell("arguments_wrapped", "tool arguments that are no object were sent inside one", id=part.id)
             arguments = {"arguments": arguments}
         name = self._names[part.id] = self._draft.names.sent(part.name)
-        return self._signed({"functionCall": {"id": legal_id(part.id), "name": name, "args": arguments}}, part.state)
+        return self._signed({"functionCall": {"id": part.id, "name": name, "args": arguments}}, part.state)
 
     def _result(self, part: ToolResult, path: str) -> Wire:
         """An answer as text, inside an object: a ``$ref`` in an object of the tool's own would be refused."""
@@ -166,7 +165,7 @@ class Turns:
                 self._draft.tell("message_moved", "images and documents of tool results were sent after the results")
         response = {"error" if part.is_error else "output": text}
         name = self._names.get(part.id) or self._draft.names.sent(part.name or "tool")
-        return {"functionResponse": {"id": legal_id(part.id), "name": name, "response": response}}
+        return {"functionResponse": {"id": part.id, "name": name, "response": response}}
 
     def _medium(self, part: Image | Document, path: str) -> Wire:
         if isinstance(part, Image) and part.detail is not None:

@@ -25,7 +25,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     """One request for the target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say."""
     if request.native is not None and request.native.dialect == "ollama":
         return _encode_native(request, request.native, target)
-    draft = Draft.of(request, target)
+    draft = Draft.of(request, target, str)
     body = _body(draft)
     draft.tell_dropped_states()
     return EncodedRequest(
@@ -53,8 +53,8 @@ def _body(draft: Draft) -> dict[str, Any]:
     if max_tokens is not None:
         options["num_predict"] = max_tokens
     options |= draft.sampling()
-    if request.stop:
-        options["stop"] = request.stop
+    stops = draft.stops()
+    options |= {"stop": stops} if stops else {}
     if request.metadata:
         draft.drop("metadata", "it stays with the gateway")
     return body | {"options": options, "truncate": False, "shift": False}
@@ -62,7 +62,7 @@ def _body(draft: Draft) -> dict[str, Any]:
 
 def _context(draft: Draft, body: dict[str, Any], max_tokens: int | None) -> int:
     row = family_of(draft.target.model)
-    limit = row.context if row else None
+    limit = (draft.row.context if draft.row else None) or (row.context if row else None)
     needed = needed_tokens(body)
     if limit is not None and needed > limit:
         message = f"the prompt is about {needed} tokens, the model holds {limit}: it may be refused, or cut"

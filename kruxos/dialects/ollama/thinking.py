@@ -14,6 +14,7 @@ from kruxos.dialects.efforts import clamped, is_clamped, nearest
 from kruxos.dialects.encoding import Draft
 
 LEVEL = "level"
+_SWITCH = {"none", "high"}
 
 
 def family_of(model: str) -> catalog.Model | None:
@@ -24,17 +25,24 @@ def family_of(model: str) -> catalog.Model | None:
 def thinking_fields(draft: Draft) -> dict[str, Any]:
     """The field ``think`` for a request's wish; empty where nothing is said. Tells what had to change."""
     wanted, model = draft.request.thinking_effort, draft.target.model
-    row = family_of(model)
-    ways = row.thinking if row else None
     if wanted is None:
         return {}
+    ways = _ways(draft)
     if ways is None or not ways.efforts:
         return _unknown(draft, wanted) if ways is None else _unable(draft, wanted)
     used = nearest(wanted, ways.efforts)
     if is_clamped(wanted, used):
         why = "the model always thinks" if wanted == "none" else ""
         draft.notices.append(clamped(wanted, used, model, why))
-    return {"think": used if LEVEL in ways.forms else used != "none"}
+    takes_levels = LEVEL in ways.forms or (not ways.forms and bool(set(ways.efforts) - _SWITCH))
+    return {"think": used if takes_levels else used != "none"}
+
+
+def _ways(draft: Draft) -> catalog.Thinking | None:
+    """How the model thinks: what is said of itself, else of its family."""
+    own = draft.row.thinking if draft.row else None
+    family = family_of(draft.target.model)
+    return own or (family.thinking if family else None)
 
 
 def _unknown(draft: Draft, wanted: str) -> dict[str, Any]:

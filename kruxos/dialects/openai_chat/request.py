@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers, schema_of
+from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers
+from kruxos.dialects.structured import check_tools, json_words, openai_strict, strict_format, tool_schema
 from kruxos.dialects.text import body_bytes
 from kruxos.messages import Native, Request
 
-from .thinking import thinking_fields, thinks
-from .turns import chat_messages
+from .thinking import OFF, thinking_fields, thinks
+from .turns import TOOL_IDS, chat_messages, texts_of
 
 PATH = "/chat/completions"
 
@@ -24,7 +25,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     """One request for the target. Raises ``BadRequestError`` or ``UnsupportedError`` for what it can't say."""
     if request.native is not None and request.native.dialect == "openai-chat":
         return _encode_native(request, request.native, target)
-    draft = Draft.of(request, target)
+    draft = Draft.of(request, target, TOOL_IDS[target.profile.tool_ids])
     body = _body(draft)
     draft.tell_dropped_states()
     return EncodedRequest(
@@ -34,13 +35,16 @@ def encode(request: Request, target: Target) -> EncodedRequest:
 
 def _body(draft: Draft) -> dict[str, Any]:
     request, target, profile = draft.request, draft.target, draft.target.profile
-    body: dict[str, Any] = {"model": target.model, "messages": chat_messages(draft)}
+    check_tools(draft)
+    messages = chat_messages(draft)
+    _say_json(draft, messages)
+    body: dict[str, Any] = {"model": target.model, "messages": messages}
     if request.tools:
         body["tools"] = [_tool(draft, index) for index in range(len(request.tools))]
         body |= _tool_choice(draft)
     thinking = thinking_fields(draft)
     if body.get("tool_choice", "auto") not in ("auto", "none"):
-        thinking |= FORCED_TOOL_CHOICES[profile.forced_tool_choice](draft)
+        thinking = FORCED_TOOL_CHOICES[profile.forced_tool_choice](draft, thinking)
     max_tokens = draft.max_tokens()
     if max_tokens is not None:
         body[profile.max_tokens_field] = max_tokens
@@ -50,6 +54,14 @@ def _body(draft: Draft) -> dict[str, Any]:
     if request.metadata:
         draft.drop("metadata", "it stays with the gateway")
     return body | _stream_fields(target)
+
+
+def _say_json(draft: Draft, messages: list[dict[str, Any]]) -> None:
+    """Puts the wish for JSON into words where the provider wants them, after the agent's own instructions."""
+    words = json_words(draft, texts_of(messages))
+    if words is not None:
+        place = next((at for at, message in enumerate(messages) if message["role"] != "system"), len(messages))
+        messages.insert(place, {"role": "system", "content": words})
 
 
 def _stream_fields(target: Target) -> dict[str, Any]:
@@ -64,9 +76,10 @@ def _tool(draft: Draft, index: int) -> dict[str, Any]:
     function: dict[str, Any] = {"name": draft.names.sent(tool.name)}
     if tool.description:
         function["description"] = tool.description
-    function["parameters"] = schema_of(tool)
+    function["parameters"] = schema = tool_schema(draft, index)
     if tool.strict is not None and draft.target.profile.strict_tools:
-        function["strict"] = tool.strict
+        strict = openai_strict(draft, schema, f"tools[{index}].parameters") if tool.strict else None
+        function |= {"parameters": strict or schema, "strict": strict is not None}
     elif tool.strict:
         draft.drop("strict", f"{draft.target.profile.name} has no strict tools")
     return {"type": "function", "function": function}
@@ -87,14 +100,16 @@ def _tool_choice(draft: Draft) -> dict[str, Any]:
     return fields
 
 
-def _forced_plain(_draft: Draft) -> dict[str, Any]:
-    return {}
+def _forced_plain(_draft: Draft, thinking: dict[str, Any]) -> dict[str, Any]:
+    return thinking
 
 
-def _forced_without_thinking(draft: Draft) -> dict[str, Any]:
+def _forced_without_thinking(draft: Draft, thinking: dict[str, Any]) -> dict[str, Any]:
     """DeepSeek refuses a forced tool while it thinks, and thinks unless told not to (DeepSeek docs: thinking mode)."""
+    if thinking == OFF:
+        return thinking
     draft.tell("thinking_off", "thinking was switched off: the provider does not think when a tool is forced")
-    return {"thinking": {"type": "disabled"}}
+    return OFF
 
 
 FORCED_TOOL_CHOICES = {"plain": _forced_plain, "without_thinking": _forced_without_thinking}
@@ -109,7 +124,8 @@ def _sampling(draft: Draft, *, is_thinking: bool) -> dict[str, Any]:
         wishes[profile.seed_field] = wishes.pop("seed")
     if draft.request.stop:
         if "stop" in profile.sampling and "stop" not in refuses:
-            wishes["stop"] = draft.request.stop
+            stops = draft.stops()
+            wishes |= {"stop": stops} if stops else {}
         else:
             draft.drop("stop", f"{draft.target.model} takes no stop sequences")
     return wishes
@@ -119,6 +135,7 @@ def _response_format(draft: Draft) -> dict[str, Any]:
     wish = draft.output_format()
     if wish is None:
         return {}
+    wish = strict_format(draft, wish)
     kind = wish.pop("type")
     return {"response_format": {"type": kind, kind: wish} if wish else {"type": kind}}
 

@@ -17,7 +17,7 @@ from kruxos.dialects.base import EncodedRequest, Ending, Target
 from kruxos.dialects.parts import CALL, THINKING, PartsDecoder
 from kruxos.dialects.text import scrub, whole
 from kruxos.dialects.usage import Counts, disjoint, inconsistent, merge
-from kruxos.events import FinishReason
+from kruxos.events import FinishReason, Notice
 from kruxos.messages import compact_json
 
 from .calls import Calls
@@ -33,6 +33,7 @@ _WORDS: dict[FinishReason, str] = {
     "error": "error network_error insufficient_system_resource",
 }
 FINISH_REASONS: dict[str, FinishReason] = {word: reason for reason, words in _WORDS.items() for word in words.split()}
+_UPSTREAM_CHARS_MAX = 128
 
 
 class ChatDecoder(PartsDecoder):
@@ -40,7 +41,7 @@ class ChatDecoder(PartsDecoder):
 
     __slots__ = (
         "_calls", "_counts", "_details", "_details_part", "_finish_reason", "_has_reasoning_field", "_native_reason",
-        "_refusal",
+        "_refusal", "_upstream",
     )  # fmt: skip
 
     def __init__(self, target: Target, encoded: EncodedRequest, content_type: str) -> None:
@@ -53,10 +54,13 @@ class ChatDecoder(PartsDecoder):
         self._has_reasoning_field = False
         self._native_reason: Any = None
         self._refusal: list[str] = []
+        self._upstream = ""
 
     def _event(self, name: str, value: dict[str, Any]) -> None:
         if not self._started or not self._model:
             self._identify(value)
+        if not self._upstream:
+            self._name_upstream(value.get("provider"))
         choices = value.get("choices")
         if choices:
             self._choices(choices)
@@ -101,6 +105,13 @@ class ChatDecoder(PartsDecoder):
         if isinstance(model, str) and model and not self._model:
             self._model = whole(model)
             self._start(self._model)
+
+    def _name_upstream(self, name: Any) -> None:
+        """An aggregator says whom it let answer (OpenRouter's SDK: the answer's ``provider``)."""
+        if isinstance(name, str) and name:
+            self._upstream = whole(name)[:_UPSTREAM_CHARS_MAX]
+            message = f"{self._target.provider} let {self._upstream} answer"
+            self._out.append(Notice("upstream", message, {"upstream": self._upstream}))
 
     def _choices(self, choices: Any) -> None:
         for position, choice in enumerate(cast("list[Any]", choices) if isinstance(choices, list) else []):

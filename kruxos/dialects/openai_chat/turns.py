@@ -7,7 +7,7 @@ that made it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from kruxos.dialects.encoding import Draft, told_as_error
@@ -43,7 +43,17 @@ def chat_messages(draft: Draft) -> list[Wire]:
     turns.attach()
     if not turns.messages:
         raise BadRequestError("messages has nothing that can be sent", field="messages")
+    last = turns.messages[-1]
+    if last["role"] == "assistant" and "tool_calls" not in last:
+        last |= BEGUN_ANSWERS[draft.target.profile.begun_answers]
     return turns.messages
+
+
+def texts_of(messages: list[Wire]) -> Iterator[str]:
+    """What messages say in text."""
+    for message in messages:
+        content: str | list[Wire] = message["content"] or ""
+        yield from [content] if isinstance(content, str) else [part.get("text", "") for part in content]
 
 
 class _Turns:
@@ -129,10 +139,7 @@ class _Turns:
                 self._draft.tell("message_moved", "images and documents of tool results were sent after the results")
         if part.is_error:
             text = told_as_error(text)
-        self.messages.append({"role": "tool", "tool_call_id": self._id(part.id), "content": text})
-
-    def _id(self, call_id: str) -> str:
-        return TOOL_IDS[self._profile.tool_ids](call_id)
+        self.messages.append({"role": "tool", "tool_call_id": part.id, "content": text})
 
     def _assistant(self, message: Message, path: str) -> None:
         texts: list[str] = []
@@ -158,7 +165,7 @@ class _Turns:
 
     def _call(self, part: ToolCall) -> Wire:
         function = {"name": self._draft.names.sent(part.name), "arguments": part.arguments_json}
-        return {"id": self._id(part.id), "type": "function", "function": function}
+        return {"id": part.id, "type": "function", "function": function}
 
 
 def _no_document(draft: Draft, _part: Document, path: str) -> Wire:
@@ -184,6 +191,10 @@ DOCUMENTS: dict[str, Callable[[Draft, Document, str], Wire]] = {
     "file": _file,
     "document_url": _document_url,
 }
+
+
+BEGUN_ANSWERS: dict[str, Wire] = {"as_given": {}, "prefix": {"prefix": True}}
+"""How a last turn of the assistant's is marked (Mistral's SDK: assistantmessage)."""
 
 
 TOOL_IDS: dict[str, Callable[[str], str]] = {"as_given": short_id, "nine_characters": nine_characters}

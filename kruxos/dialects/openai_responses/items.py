@@ -8,13 +8,12 @@ Codex sends no ids at all).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
 from kruxos.dialects.encoding import Draft, told_as_error
 from kruxos.dialects.media import data_url, text_of
-from kruxos.dialects.tool_names import short_id
 from kruxos.errors import BadRequestError
 from kruxos.messages import (
     Document,
@@ -56,6 +55,17 @@ class Items:
         self._drop_loose_reasoning()
         if not self.items:
             raise BadRequestError("messages has nothing that can be sent", field="messages")
+
+    def texts(self) -> Iterator[str]:
+        """What the input's messages say in text."""
+        for item in self.items:
+            for part in item["content"] if item.get("type") == "message" else ():
+                yield part.get("text", "")
+
+    def insert_instructions(self, text: str) -> None:
+        """Puts instructions first among the items."""
+        content = [{"type": "input_text", "text": text}]
+        self.items.insert(0, {"type": "message", "role": self._profile.system_role, "content": content})
 
     def _instructions(self, messages: Sequence[Message]) -> list[str]:
         texts: list[str] = []
@@ -112,18 +122,18 @@ class Items:
         answer["content"].append({"type": "output_text", "text": part.text, "annotations": annotations})
 
     def _call(self, part: ToolCall) -> None:
-        call_id = short_id(part.id)
+        call_id = part.id
         if part.state is not None and part.state.kind == ITEM and self._draft.is_own(part.state):
             item = fields_of(part.state)
             if item.get("type") in _OF_THE_MODEL:
                 self._custom_calls |= {call_id} if item["type"] == _CUSTOM else set()
-                self.items.append(self._without_id(item))
+                self.items.append(self._without_id(item | {"call_id": call_id}))
                 return
         name = self._draft.names.sent(part.name)
         self.items.append({"type": "function_call", "call_id": call_id, "name": name, "arguments": part.arguments_json})
 
     def _result(self, part: ToolResult, path: str) -> None:
-        call_id = short_id(part.id)
+        call_id = part.id
         kind = "custom_tool_call_output" if call_id in self._custom_calls else "function_call_output"
         self.items.append({"type": kind, "call_id": call_id, "output": self._output(part, path)})
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.efforts import SCALE, clamped, omitted_effort, openai_effort, thinks
-from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers, schema_of
+from kruxos.dialects.efforts import fitting, omitted_effort, openai_effort, thinks
+from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers
+from kruxos.dialects.structured import check_tools, json_words, openai_strict, strict_format, tool_schema
 from kruxos.dialects.text import body_bytes
 from kruxos.errors import UnsupportedError
 from kruxos.messages import Native, Request
@@ -29,9 +30,6 @@ PASSED_HEADERS = (
     "x-codex-turn-state", LITE_HEADER,
 )  # fmt: skip
 EFFORTS = {"omitted": omitted_effort, "openai": openai_effort}
-ROOMS_TOKENS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 24_000, "max": 24_000}
-"""What thinking at an effort may take of the output tokens."""
-_ANSWER_SHARE = 4
 _SAMPLING = ("temperature", "top_p")
 _KEPT = ("previous_response_id", "conversation", "prompt")
 
@@ -51,27 +49,17 @@ def encode(request: Request, target: Target) -> EncodedRequest:
 
 def _effort(draft: Draft) -> str | None:
     effort = EFFORTS.get(draft.target.profile.thinking, omitted_effort)(draft)
-    return _fitting(draft, effort) if effort in ROOMS_TOKENS else effort
-
-
-def _fitting(draft: Draft, effort: str) -> str:
-    """The effort that leaves part of the output to the answer: what the model thinks counts as output."""
-    limit, ways = draft.request.max_output_tokens, draft.row.thinking if draft.row else None
-    if limit is None or ways is None or "max_output_tokens" in draft.target.profile.refused_fields:
-        return effort
-    room = limit - limit // _ANSWER_SHARE
-    place = SCALE.index(effort)
-    fitting = [level for level in ways.efforts if ROOMS_TOKENS.get(level, 0) <= room and SCALE.index(level) <= place]
-    used = max(fitting or ways.efforts[:1], key=SCALE.index)
-    if used != effort:
-        why = f"max_output_tokens leaves room for {room} tokens of thinking"
-        draft.notices.append(clamped(draft.request.thinking_effort or effort, used, draft.target.model, why))
-    return used
+    takes_limit = "max_output_tokens" not in draft.target.profile.refused_fields
+    return fitting(draft, effort) if effort is not None and takes_limit else effort
 
 
 def _body(draft: Draft) -> dict[str, Any]:
     request, target = draft.request, draft.target
+    check_tools(draft)
     items = Items(draft)
+    words = json_words(draft, items.texts())
+    if words is not None:
+        items.insert_instructions(words)
     body: dict[str, Any] = {"model": target.model}
     instructions = items.instructions or _stand_in(draft)
     if instructions:
@@ -85,7 +73,7 @@ def _body(draft: Draft) -> dict[str, Any]:
     body |= _reasoning(draft, effort, is_thinking=is_thinking)
     wish = draft.output_format()
     if wish is not None:
-        body["text"] = {"format": wish}
+        body["text"] = {"format": strict_format(draft, wish)}
     if _may_think(draft):  # a model that can't refuses to be asked for its reasoning
         body["include"] = [ENCRYPTED_REASONING]
     body["store"] = False
@@ -104,9 +92,10 @@ def _tool(draft: Draft, index: int) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": "function", "name": draft.names.sent(tool.name)}
     if tool.description:
         wire["description"] = tool.description
-    wire["parameters"] = schema_of(tool)
+    wire["parameters"] = schema = tool_schema(draft, index)
     if draft.target.profile.strict_tools:  # left out, it could mean either
-        wire["strict"] = bool(tool.strict)
+        strict = openai_strict(draft, schema, f"tools[{index}].parameters") if tool.strict else None
+        wire |= {"parameters": strict or schema, "strict": strict is not None}
     elif tool.strict:
         draft.drop("strict", f"{draft.target.profile.name} has no strict tools")
     return wire

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kruxos.simulator.planning import REDACTED
+from kruxos.simulator.marks import REDACTED
 from kruxos.simulator.provider import Question, Refusal, Rule
 
 from .conversation import Place, Turn, turns

@@ -8,6 +8,7 @@ earendil-works/pi#4172); words that nobody has reported are made up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kruxos.dialects.openai_responses import OPENAI_RESPONSES
 from kruxos.dialects.text import body_bytes
@@ -15,10 +16,14 @@ from kruxos.events import Usage
 from kruxos.simulator.call import Call, Refused
 from kruxos.simulator.limits import Exceeded, Meters, take_together
 from kruxos.simulator.models import Sold
-from kruxos.simulator.openai_chat.errors import no_route
+from kruxos.simulator.openai_chat.errors import no_route, say
 from kruxos.simulator.openai_chat.provider import key
-from kruxos.simulator.planning import HIDDEN
-from kruxos.simulator.provider import Provider, Question, Refusal, Rule
+from kruxos.simulator.openai_responses.item_rules import ITEM_RULES, items
+from kruxos.simulator.openai_responses.provider import mark, thinking
+from kruxos.simulator.openai_responses.rules import WINDOW_RULES
+from kruxos.simulator.openai_responses.shapes import RESPONSES
+from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
+from kruxos.simulator.shapes import ANYTHING
 from kruxos.simulator.steps import Headers, Response
 from kruxos.simulator.world import World
 
@@ -33,6 +38,9 @@ _REFUSED_FIELDS = (
     "max_output_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "metadata",
     "top_logprobs", "truncation", "user", "safety_identifier", "context_management", "previous_response_id",
 )  # fmt: skip
+
+
+_SHAPE = replace(RESPONSES, fields={**RESPONSES.fields, "client_metadata": ANYTHING})
 
 
 def check_login(world: World, headers: Mapping[str, str], now: float) -> Refusal | None:
@@ -91,6 +99,12 @@ def _field_refused(question: Question) -> Refusal | None:
     return _detail(f"Unsupported parameter: {given}") if given else None
 
 
+def _system_role(question: Question) -> Refusal | None:
+    if any(item.get("role") == "system" for item in items(question)):
+        return _detail("System messages are not allowed")
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     Rule("stores", _REPORTED, _stores),
     Rule("not_streamed", _REPORTED, _is_whole),
@@ -98,6 +112,9 @@ RULES: tuple[Rule, ...] = (
     Rule("input_no_list", _REPORTED, _input_no_list),
     Rule("field_refused", _REPORTED, _field_refused),
     Rule("model_unknown", _REPORTED, _model_unknown),
+    *shape_rules(_SHAPE, say, "openai/codex: codex-api, request type"),
+    Rule("system_role", "reports of its users, not confirmed", _system_role),
+    *ITEM_RULES,
 )
 
 
@@ -163,7 +180,7 @@ CODEX = Provider(
     body_bytes_max=BODY_BYTES_MAX,
     door=(),
     rules=RULES,
-    window=(),
+    window=WINDOW_RULES,
     failures=FAILURES,
     error=error,
     headers=_headers,
@@ -174,7 +191,8 @@ CODEX = Provider(
     limited=_limited,
     not_readable=_detail,
     no_route=no_route,
-    thinking=lambda question: HIDDEN if question.sold.reasons else None,
+    thinking=thinking,
+    mark=mark,
     usage=_usage,
     catalogue="openai",
     sells_dated=True,

@@ -9,6 +9,7 @@ from kruxos.simulator.provider import Question, Refusal, Rule, shape_rules
 
 from .errors import INVALID, invalid, say, unsupported_parameter, unsupported_value
 from .shapes import CHAT
+from .strict import not_strict
 
 _SDK = "OpenAI SDK 3.54: request types; error texts as reported by its users"
 _EFFORTS = "pydantic/pydantic-ai: profiles/openai.py, verified live"
@@ -17,8 +18,9 @@ _DEFAULT = 1
 _TOOL_FIELDS = ("tool_choice", "parallel_tool_calls")
 
 
-def _model_missing(question: Question) -> Refusal | None:
-    name = question.body.get("model")
+def model_missing(question: Question) -> Refusal | None:
+    """A model that is not sold, or not any more; also where the Responses API is asked."""
+    name = question.name
     if name is None or isinstance(question.model, Sold):
         return None
     if isinstance(question.model, Gone):
@@ -185,37 +187,15 @@ def _texts(body: dict[str, Any]) -> list[str]:
 def _schema_not_strict(question: Question) -> Refusal | None:
     wanted: dict[str, Any] = question.body.get("response_format") or {}
     format_: dict[str, Any] = wanted.get("json_schema") or {}
-    if format_.get("strict") and (fault := _not_strict(format_.get("schema") or {})):
+    if format_.get("strict") and (fault := not_strict(format_.get("schema") or {})):
         message = f"Invalid schema for response_format '{format_['name']}': {fault}"
         return invalid(message, "invalid_json_schema", "response_format")
     for at, tool in enumerate(question.body.get("tools") or ()):
         function: dict[str, Any] = tool.get("function") or {}
-        if function.get("strict") and (fault := _not_strict(function.get("parameters") or {})):
+        if function.get("strict") and (fault := not_strict(function.get("parameters") or {})):
             message = f"Invalid schema for function '{function['name']}': {fault}"
             return invalid(message, "invalid_function_parameters", f"tools[{at}].function.parameters")
     return None
-
-
-def _not_strict(schema: Any, context: tuple[str, ...] = ()) -> str:
-    """What a strict schema lacks: every object is closed, and all of its properties are required."""
-    if not isinstance(schema, dict):
-        return ""
-    fields = cast("dict[str, Any]", schema)
-    where = f"In context={context!r}, "
-    properties = cast("dict[str, Any]", fields.get("properties") or {})
-    definitions = cast("dict[str, Any]", fields.get("$defs") or {})
-    if fields.get("type") == "object":
-        if fields.get("additionalProperties") is not False:
-            return f"{where}'additionalProperties' is required to be supplied and to be false."
-        missing = next((key for key in properties if key not in (fields.get("required") or ())), None)
-        if missing is not None:
-            words = "'required' is required to be supplied and to be an array including every key in properties."
-            return f"{where}{words} Missing '{missing}'."
-    inner: list[tuple[tuple[str, ...], Any]] = [(("properties", key), value) for key, value in properties.items()]
-    inner += [(("items",), fields["items"])] if "items" in fields else []
-    inner += [(("anyOf", str(at)), value) for at, value in enumerate(fields.get("anyOf") or ())]
-    inner += [(("$defs", key), value) for key, value in definitions.items()]
-    return next((fault for path, value in inner if (fault := _not_strict(value, (*context, *path)))), "")
 
 
 def _context_exceeded(question: Question) -> Refusal | None:
@@ -230,7 +210,7 @@ def _context_exceeded(question: Question) -> Refusal | None:
 
 RULES: tuple[Rule, ...] = (
     *shape_rules(CHAT, say, _SDK),
-    Rule("model_not_found", "recorded answers; OpenAI docs: error codes, deprecations", _model_missing),
+    Rule("model_not_found", "recorded answers; OpenAI docs: error codes, deprecations", model_missing),
     Rule("system_refused", "recorded answers", _system_refused),
     Rule("max_tokens_old", "OpenAI API reference: chat, max_tokens", _max_tokens_old),
     Rule("limits_both", "OpenAI API reference: chat, max_tokens", _both_limits),

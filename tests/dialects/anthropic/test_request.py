@@ -258,7 +258,8 @@ def test_tools_and_their_names_are_made_legal_everywhere_and_the_way_back_is_kno
         tool_choice="tool:math.add",
     )
     body, encoded = encode(request, target("anthropic", SONNET))
-    assert body["tools"] == [{"name": "math_add", "input_schema": {"type": "object", "properties": {}}, "strict": True}]
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    assert body["tools"] == [{"name": "math_add", "input_schema": schema, "strict": True}]
     assert body["tool_choice"] == {"type": "tool", "name": "math_add"}
     use, result = body["messages"][1]["content"][0], body["messages"][2]["content"][0]
     assert use["name"] == "math_add"
@@ -298,13 +299,17 @@ def test_arguments_that_are_no_object_are_wrapped_in_one_and_that_is_told() -> N
 def test_structured_output_is_an_output_config() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
     body, _ = encode(ask(output_format=OutputFormat(schema)), target("anthropic", SONNET))
-    assert body["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
+    closed = schema | {"additionalProperties": False}
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": closed}}
 
 
-def test_json_without_a_schema_is_not_to_be_had_and_that_is_told() -> None:
+def test_json_without_a_schema_is_asked_for_in_words_and_that_is_told() -> None:
     body, encoded = encode(ask(output_format=OutputFormat()), target("anthropic", SONNET))
     assert "output_config" not in body
-    assert [notice.data for notice in encoded.notices] == [{"parameter": "output_format"}]
+    assert "JSON" in body["system"][-1]["text"]
+    assert codes(encoded.notices) == ["message_inserted", "parameter_dropped"]
+    body, _ = encode(ask(user("Give me json."), output_format=OutputFormat()), target("anthropic", SONNET))
+    assert "system" not in body
 
 
 def test_sampling_stop_and_user_go_as_they_are() -> None:

@@ -9,6 +9,7 @@ import pytest
 from ollama import Options
 from ollama._types import ChatRequest
 
+from kruxos.catalog import Shelf
 from kruxos.dialects.base import EncodedRequest
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
@@ -26,7 +27,7 @@ from kruxos.messages import (
     ToolCall,
     ToolResult,
 )
-from tests.dialects.support import assistant, codes, system, target, tool, user
+from tests.dialects.support import ask, assistant, codes, system, target, tool, user
 from tests.dialects.support import encode as encode_for
 
 HI = [Message.of("user", "hi")]
@@ -211,3 +212,17 @@ def test_a_request_of_its_own_protocol_goes_on_as_it_came_but_for_the_model() ->
     assert sent == body | {"model": "qwen3:8b"}
     whole, _ = encode_for(request, target("ollama", "qwen3:8b", stream=False))
     assert whole == body | {"model": "qwen3:8b", "stream": False}
+
+
+@pytest.mark.parametrize(
+    ("efforts", "effort", "think"),
+    [(["none", "high"], "low", True), (["none", "high"], "none", False), (["low", "high"], "low", "low")],
+)
+def test_a_model_of_the_operators_own_is_told_to_think_as_is_stated(
+    efforts: list[str], effort: str, think: bool | str
+) -> None:
+    shelf = Shelf("ollama", stated={"mine:7b": {"efforts": efforts}, "qwen3:8b": {"context": 1000}})
+    body, _ = encode_for(ask(thinking_effort=effort), target("ollama", "mine:7b", shelf=shelf))
+    assert body["think"] == think
+    family, _ = encode_for(ask(thinking_effort="high"), target("ollama", "qwen3:8b", shelf=shelf))
+    assert family["think"] is True

@@ -232,7 +232,7 @@ def test_temperatures_are_clamped_to_the_providers_range_and_that_is_told(
 
 
 def test_structured_output_is_a_response_format() -> None:
-    schema = {"type": "object"}
+    schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
     body, _ = encode(ask(output_format=OutputFormat(schema, "my answer", strict=True)), openai_chat())
     assert body["response_format"] == {
         "type": "json_schema", "json_schema": {"name": "my_answer", "schema": schema, "strict": True},
@@ -241,10 +241,44 @@ def test_structured_output_is_a_response_format() -> None:
     assert body["response_format"] == {"type": "json_object"}
 
 
-def test_where_a_provider_takes_no_schema_any_object_is_asked_for_and_that_is_told() -> None:
+def test_where_a_provider_takes_no_schema_it_is_put_into_words_and_that_is_told() -> None:
     body, encoded = encode(ask(output_format=OutputFormat({"type": "object"})), target("deepseek"))
     assert body["response_format"] == {"type": "json_object"}
-    assert codes(encoded.notices) == ["output_format_reduced"]
+    assert body["messages"][0]["role"] == "system"
+    assert body["messages"][0]["content"].endswith('JSON Schema: {"type":"object"}')
+    assert codes(encoded.notices) == ["message_inserted", "output_format_reduced"]
+
+
+def test_json_mode_says_json_where_nobody_did_after_the_agents_own_instructions() -> None:
+    body, encoded = encode(ask(system("Be brief."), user("hi"), output_format=OutputFormat()), openai_chat())
+    assert [message["role"] for message in body["messages"]] == ["system", "system", "user"]
+    assert "JSON" in body["messages"][1]["content"]
+    assert codes(encoded.notices) == ["message_inserted"]
+    spoken = ask(user("Give me json."), output_format=OutputFormat())
+    assert len(encode(spoken, openai_chat())[0]["messages"]) == 1
+
+
+def test_no_more_stop_sequences_than_the_provider_takes() -> None:
+    body, encoded = encode(ask(stop=["a", "", "b", "c", "d", "e"]), openai_chat("gpt-4o"))
+    assert body["stop"] == ["a", "b", "c", "d"]
+    assert codes(encoded.notices) == ["parameter_dropped", "parameter_clamped"]
+    assert "stop" not in encode(ask(stop=[""]), openai_chat("gpt-4o"))[0]
+
+
+def test_more_tools_than_the_provider_takes_are_another_providers_matter() -> None:
+    many = ask(tools=[Tool(f"f{at}") for at in range(129)])
+    with pytest.raises(UnsupportedError, match="takes 128 tools, not 129"):
+        encode(many, openai_chat())
+    assert len(encode(many, target("generic"))[0]["tools"]) == 129
+
+
+def test_ids_that_come_again_are_told_apart_and_results_keep_to_their_calls() -> None:
+    turns = [assistant(ToolCall("c", "f"), ToolCall("c", "g")), tool(ToolResult("c", "1"), ToolResult("c", "2"))]
+    for profile in ("openai", "mistral"):
+        body, _ = encode(ask(user("?"), *turns, *turns), chat_target(profile))
+        calls = [call["id"] for message in body["messages"] for call in message.get("tool_calls", [])]
+        assert len(set(calls)) == 4
+        assert calls == [message["tool_call_id"] for message in body["messages"] if message["role"] == "tool"]
 
 
 def test_deepseek_does_not_think_when_a_tool_is_forced() -> None:
@@ -335,7 +369,25 @@ def test_names_are_made_legal_and_the_way_back_is_known() -> None:
 
 def test_openrouter_gets_the_name_of_the_application() -> None:
     _, encoded = encode(ask(), target("openrouter"))
-    assert encoded.http.headers["X-Title"] == "KruxOS"
+    named = {name: encoded.http.headers[name] for name in ("HTTP-Referer", "X-Title", "X-OpenRouter-Title")}
+    assert named == {"HTTP-Referer": "https://kruxos.com", "X-Title": "KruxOS", "X-OpenRouter-Title": "KruxOS"}
+
+
+def test_openrouter_hands_names_on_to_others_so_they_are_legal_at_all_of_them() -> None:
+    request = ask(tools=[Tool("9.lives"), Tool("όνομα"), Tool("fine-name")], tool_choice="tool:9.lives")
+    body, encoded = encode(request, target("openrouter"))
+    names = [each["function"]["name"] for each in body["tools"]]
+    assert names[0] == "_9_lives"
+    assert names[2] == "fine-name"
+    assert body["tool_choice"]["function"]["name"] == "_9_lives"
+    assert encoded.tool_names == {"_9_lives": "9.lives", names[1]: "όνομα"}
+
+
+def test_a_begun_answer_is_marked_where_the_provider_wants_that() -> None:
+    body, _ = encode(ask(user("Count."), assistant("One")), target("mistral"))
+    assert body["messages"][-1] == {"role": "assistant", "content": "One", "prefix": True}
+    body, _ = encode(ask(user("Count."), assistant("One")), target("groq"))
+    assert "prefix" not in body["messages"][-1]
 
 
 @pytest.mark.parametrize(

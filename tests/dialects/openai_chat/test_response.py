@@ -347,3 +347,15 @@ def test_xais_exclusion_of_reasoning_holds_by_its_profile_where_no_total_decides
     answer = decoder(target("grok"))
     run(answer, sse(HEL, STOP, {**COUNTED, "usage": usage}, "[DONE]"))
     assert answer.usage == Usage(uncached_input_tokens=10, output_tokens=8, reasoning_tokens=3)
+
+
+@pytest.mark.parametrize("provider", ["Together", ""])
+def test_an_aggregator_names_once_who_answered(provider: str) -> None:
+    chunk = {"id": "g", "model": "m", "provider": provider, "choices": [{"index": 0, "delta": {"content": "a"}}]}
+    into = decoder(target("openrouter"))
+    events = run(into, sse(chunk, chunk | {"choices": [{"delta": {}, "finish_reason": "stop"}]}, "[DONE]"))
+    told = [event for event in events if isinstance(event, Notice)]
+    assert [(notice.code, notice.data) for notice in told] == (
+        [("upstream", {"upstream": provider})] if provider else []
+    )
+    assert into.ending is not None

@@ -158,7 +158,7 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], path: str) -> None:
 def test_what_is_encoded_for_openai_is_read_as_the_same_request() -> None:
     first = decode(
         messages=[
-            {"role": "system", "content": "Be brief."},
+            {"role": "system", "content": "Be brief, in JSON."},
             HI,
             {"role": "assistant", "content": "a", "tool_calls": [
                 {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}]},

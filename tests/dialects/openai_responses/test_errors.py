@@ -28,7 +28,7 @@ def told(code: str | None, kind: str = "invalid_request_error", message: str = "
     ("status", "body", "code"),
     [
         (400, told(None), "bad_request"),
-        (400, told("unsupported_parameter"), "bad_request"),
+        (400, told("unsupported_parameter"), "unsupported"),
         (400, told("invalid_encrypted_content"), "bad_request"),
         (400, told("context_length_exceeded"), "context_overflow"),
         (400, told("invalid_prompt"), "content_filtered"),
@@ -111,7 +111,7 @@ def test_the_end_of_a_subscriptions_window_tells_when_it_opens(
 @pytest.mark.parametrize(
     ("status", "body", "code"),
     [
-        (400, {"detail": "Unsupported parameter: temperature"}, "bad_request"),
+        (400, {"detail": "Unsupported parameter: temperature"}, "unsupported"),
         (
             400,
             {"detail": "The 'gpt-9' model is not supported when using Codex with a ChatGPT account."},

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Union, get_args, get_origin, is_typeddict
+from typing import Any
 
 import pytest
 
@@ -21,10 +20,10 @@ from kruxos.messages import (
     ToolCall,
     ToolResult,
 )
+from tests.dialects.official import misfits
 from tests.dialects.support import ask, assistant, encode, system, target, tool, user
 
 params: Any = pytest.importorskip("openai.types.responses.response_create_params")
-typing_extensions: Any = pytest.importorskip("typing_extensions")
 
 
 def state(kind: str, fields: object) -> ProviderState:
@@ -66,9 +65,6 @@ WISHES: dict[str, dict[str, Any]] = {
     "a form": {"output_format": OutputFormat({"type": "object"}, "form", strict=True)},
 }
 
-LEFT_OUT = {"id", "status"}
-"""What the types demand of items that come back, and the service does not: Codex sends neither."""
-
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("profile", ["openai", "openai-codex"])
@@ -93,49 +89,3 @@ def test_a_body_is_one_that_openais_library_knows(conversation: str, wish: str, 
 def test_a_body_that_it_does_not_know_is_found(fields: dict[str, Any], at: str) -> None:
     found = misfits({"model": "m", "input": "hi"} | fields, params.ResponseCreateParamsNonStreaming)
     assert any(at in where for where in found)
-
-
-def misfits(value: Any, kind: Any, path: str = "body") -> list[str]:
-    """Where a value is not of a type that the library declares; unknown keys count, which pydantic lets pass."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if is_typeddict(kind) or typing_extensions.is_typeddict(kind):
-        return _misfits_of_map(value, kind, path)
-    if origin in (typing_extensions.Required, typing_extensions.NotRequired, typing_extensions.Annotated):
-        return misfits(value, inner[0], path)
-    if _is_union(origin):
-        tries = [misfits(value, each, path) for each in inner]
-        return min(tries, key=len)
-    if origin is Literal:
-        return [] if value in inner else [path]
-    if origin in (list, Iterable) or getattr(origin, "__name__", "") == "Iterable":
-        return _misfits_of_list(value, inner[0], path)
-    if origin is dict or getattr(origin, "__name__", "") == "Mapping":
-        return [] if isinstance(value, Mapping) else [path]
-    return [] if kind in (object, Any) or _is_plain(value, kind) else [path]
-
-
-def _is_union(origin: Any) -> bool:
-    return origin is Union or getattr(origin, "__name__", "") in ("Union", "UnionType")
-
-
-def _is_plain(value: Any, kind: Any) -> bool:
-    if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(kind, type) and isinstance(value, kind)
-
-
-def _misfits_of_list(value: Any, kind: Any, path: str) -> list[str]:
-    if not isinstance(value, list):
-        return [path]
-    return [found for at, each in enumerate(value) for found in misfits(each, kind, f"{path}[{at}]")]
-
-
-def _misfits_of_map(value: Any, kind: Any, path: str) -> list[str]:
-    if not isinstance(value, dict):
-        return [path]
-    known = typing_extensions.get_type_hints(kind, include_extras=True)
-    required = {name for name, each in known.items() if get_origin(each) is typing_extensions.Required}
-    missing = [f"{path}.{name} is missing" for name in required - set(value) - LEFT_OUT]
-    unknown = [f"{path}.{name} is unknown" for name in set(value) - set(known)]
-    inside = [found for name in value if name in known for found in misfits(value[name], known[name], f"{path}.{name}")]
-    return missing + unknown + inside

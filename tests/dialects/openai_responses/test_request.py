@@ -32,6 +32,10 @@ from tests.dialects.support import ask, assistant, codes, encode, system, target
 OPENAI = target("openai", "gpt-5.4")
 CODEX = target("openai-codex", "gpt-5.4")
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+STRICT_SCHEMA = {
+    "type": "object", "properties": {"city": {"type": ["string", "null"]}}, "required": ["city"],
+    "additionalProperties": False,
+}  # fmt: skip
 WEATHER = Tool("get_weather", "Weather.", SCHEMA)
 CALL = ToolCall("call_1", "get_weather", arguments_json='{"city": "Paris"}')
 RESULT = ToolResult("call_1", "15 C")
@@ -234,7 +238,7 @@ def test_items_and_phases_go_back_as_they_came() -> None:
     [
         (OutputFormat(), {"type": "json_object"}),
         (OutputFormat(SCHEMA, "my form", strict=True),
-         {"type": "json_schema", "name": "my_form", "schema": SCHEMA, "strict": True}),
+         {"type": "json_schema", "name": "my_form", "schema": STRICT_SCHEMA, "strict": True}),
     ],
 )  # fmt: skip
 def test_structured_output(wish: OutputFormat, wire: dict[str, Any]) -> None:

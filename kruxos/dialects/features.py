@@ -1,0 +1,17 @@
+"""What this version does at each provider beside answering, by profile; what is not named here it does not.
+
+Whoever builds one of these names it here: the Feature Comparison Matrix is made of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+COMPACTION: Mapping[str, str] = {}
+"""Where a provider compacts a conversation itself, and how that is called."""
+CLIENT_COMPACTION = "Not in this version"
+"""What happens to a long conversation everywhere else."""
+BATCH: Mapping[str, str] = {"openai-codex": "No (flat rate)", "ollama": "N/A"}
+"""Batches of requests at a lower price."""
+COUNTING: Mapping[str, str] = {}
+"""Counting a request's tokens before it is sent, by the provider."""

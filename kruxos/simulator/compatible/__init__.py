@@ -1,0 +1,1 @@
+"""Simulated providers that speak Chat Completions in ways of their own: each is one file with a row."""

@@ -1,0 +1,1 @@
+"""The simulated Gemini: generateContent, countTokens, models; and what it refuses."""

@@ -1,0 +1,1 @@
+"""The simulated Ollama: chat, tags, show, version; and what it refuses."""

@@ -1,0 +1,1 @@
+"""The simulated OpenAI: the Responses API, and what it refuses."""
