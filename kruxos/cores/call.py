@@ -288,8 +288,10 @@ class Call:
         if not self.terms.restart_on_interrupt or not error.moves_on or self.terms.at_most_once or candidate is None:
             return self._close_with(error, now, frame)
         booked = self._book(error, frame, now, last=False)
-        restart = events.encode_events([events.Restart(candidate.provider, error.code)])
-        return [*booked, Deliver(restart), *self._move_on(error, now, repeatable=False)]
+        commands = self._move_on(error, now, repeatable=False)
+        provider = self.candidate.provider if self.candidate is not None else candidate.provider
+        restart = events.encode_events([events.Restart(provider, error.code)])
+        return [*booked, Deliver(restart), *commands]
 
     def _unknown(self, error: KruxosError) -> KruxosError:
         message = f"the call was sent and no clean answer came ({error.code}); it is not repeated by itself"

@@ -260,7 +260,10 @@ class CallTable:
         )
         running.provider = command.candidate.provider
         running.dispatch = self._providers.next_number()
-        self._providers.dispatch(running.provider, running.dispatch, frame, _Attempt(self, running, running.dispatch))
+        number = running.dispatch
+        self._providers.dispatch(running.provider, number, frame, _Attempt(self, running, number))
+        if running.behind and running.dispatch == number:
+            self._providers.pause(running.provider, number)
 
     def _deliver(self, running: Running, body: bytes) -> None:
         if running.frame.key is not None:

@@ -235,6 +235,7 @@ class Agent:
             at_most_once=chance.random() < 0.1,
             retry_ambiguous=key is not None and chance.random() < 0.2,
             on_interrupt="restart" if chance.random() < 0.25 else None,
+            conversation="talk" if chance.random() < 0.3 else None,
         )
         if key is not None:
             self.keys.append(frame)

@@ -37,11 +37,14 @@ def every_call_has_exactly_one_last_word(story: Story) -> Iterator[str]:
 
 def nothing_is_lost_repeated_or_out_of_order(story: Story) -> Iterator[str]:
     totals = {post.dispatch: post.events for upstream in story.upstreams.values() for post in upstream.posts}
+    asked = {(each.call_id, each.provider) for each in story.dispatched.values()}
     for seen in story.seen():
         source, place = "", 0
         for event in seen.events:
             if isinstance(event, Restart):
                 source, place = "", 0
+                if seen.call_id and (seen.call_id, event.provider) not in asked:
+                    yield f"{seen.agent} {seen.frame.id}: {event.provider} was to start again and was not asked"
                 continue
             if source and event.text != source:
                 yield f"{seen.agent} {seen.frame.id}: an answer is spliced from {source} and {event.text}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -308,7 +308,7 @@ def agents_of(world: World) -> list[Agent]:
 
 
 @contextmanager
-def small_outboxes() -> Iterator[None]:
+def small_outboxes() -> Generator[None]:
     """Bounds of what waits for an agent, so small that a slow one reaches them with few words."""
     before = outbox.CALL_BYTES_MAX, outbox.CALL_BYTES_RESUME, outbox.TAKE_BYTES_AIM
     outbox.CALL_BYTES_MAX, outbox.CALL_BYTES_RESUME, outbox.TAKE_BYTES_AIM = 60, 20, 200
