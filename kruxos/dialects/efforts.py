@@ -86,8 +86,10 @@ def fitting(draft: Draft, effort: str) -> str:
     if limit is None or ways is None or not ways.efforts or effort not in ROOMS_TOKENS:
         return effort
     room = limit - limit // _ANSWER_SHARE
-    place = SCALE.index(effort)
-    fit = [level for level in ways.efforts if ROOMS_TOKENS.get(level, 0) <= room and SCALE.index(level) <= place]
+    place, thinking = SCALE.index(effort), [level for level in ways.efforts if level != "none"]
+    # where there is one level, it says that the model thinks, not how much
+    needed = ROOMS_TOKENS if len(thinking) > 1 else dict.fromkeys(thinking, ROOMS_TOKENS["low"])
+    fit = [level for level in ways.efforts if needed.get(level, 0) <= room and SCALE.index(level) <= place]
     used = max(fit or ways.efforts[:1], key=SCALE.index)
     if used != effort:
         why = f"max_output_tokens leaves room for {room} tokens of thinking"

@@ -85,6 +85,11 @@ def test_a_small_output_limit_leaves_room_for_the_answer() -> None:
     assert said("deepseek", "deepseek-flash", "high", max_output_tokens=64_000)[0]["reasoning_effort"] == "high"
 
 
+def test_a_switch_stays_on_while_there_is_room_for_any_thinking() -> None:
+    assert said("glm", "glm-5", "high", max_output_tokens=4_000) == ({"thinking": {"type": "enabled"}}, [])
+    assert said("glm", "glm-5", "high", max_output_tokens=256) == ({"thinking": OFF}, ["effort_clamped"])
+
+
 def test_a_forced_tool_takes_no_effort_along() -> None:
     wishes: dict[str, Any] = {"tools": [Tool("f")], "tool_choice": "required"}
     assert said("deepseek", "deepseek-flash", "high", **wishes) == ({"thinking": OFF}, ["thinking_off"])
