@@ -78,6 +78,7 @@ class Open:
     ``op`` is ``chat``, ``count_tokens`` or, on the control socket, an operation's name. Times are seconds left.
     ``key`` makes the call at most once; ``retry_ambiguous`` allows a second try after a lost answer.
     ``wait_s``: how long the call may wait for a rate limit. On a link, ``provider`` and ``model`` are decided.
+    ``prefixes``: hashes over the beginnings of the messages (``kruxos.cores.conversations``); not sent on links.
     """
 
     kind: ClassVar[str] = "open"
@@ -96,6 +97,7 @@ class Open:
     wait_s: float | None = None
     key: str | None = None
     conversation: str | None = None
+    prefixes: list[str] = field(default_factory=list[str])
     at_most_once: bool = False
     retry_ambiguous: bool = False
     on_interrupt: str | None = None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import msgpack
 
 from kruxos import wire
-from kruxos.codec import decode_tool, encode_request, messages_from
+from kruxos.codec import decode_tool, encode_message, encode_request, messages_from
 from kruxos.errors import BadRequestError, TooLargeError
 from kruxos.messages import Message, Native, OutputFormat, Request, ThinkingEffort, Tool
+
+PREFIXES_MAX = 8
 
 
 class CallOptions(TypedDict, total=False):
@@ -28,7 +32,8 @@ class CallOptions(TypedDict, total=False):
 
     If it breaks: ``key`` makes the call at most once, also when it is asked again; ``at_most_once`` the same without a
     name; ``retry_ambiguous`` allows a second purchase after a lost answer; ``on_interrupt="restart"`` lets another
-    provider start over when a stream breaks off. ``conversation`` names the conversation for prompt caches.
+    provider start over when a stream breaks off. ``conversation`` names the conversation, which then stays where its
+    prompt cache is; without a name the gateway knows it by hashes over its messages.
     """
 
     messages: Sequence[Message | Mapping[str, Any]] | None
@@ -95,7 +100,11 @@ def opening(op: str, prompt: str | None, options: CallOptions, *, stream: bool =
             raise BadRequestError("deadline_s and timeout_s are the same: give one", field="timeout_s")
         given["deadline_s"] = given["timeout_s"]
     header = {name: given[name] for name in _HEADER if name in given}
-    return wire.Open(op=op, stream=stream, body=_body(_request(prompt, given)), **header)
+    request = _request(prompt, given)
+    body = _body(request)
+    if "conversation" not in given:
+        header["prefixes"] = _prefixes(request)
+    return wire.Open(op=op, stream=stream, body=body, **header)
 
 
 def _request(prompt: str | None, given: dict[str, Any]) -> Request:
@@ -111,6 +120,20 @@ def _request(prompt: str | None, given: dict[str, Any]) -> Request:
         stop=[stop] if isinstance(stop, str) else list(stop),
         **{name: given[name] for name in _AS_THEY_ARE if name in given},
     )
+
+
+def _prefixes(request: Request) -> list[str]:
+    """Hashes over the messages, then over their beginnings where earlier requests may have ended, the longest first.
+
+    They tell the gateway which calls are one conversation, whose body it does not read.
+    """
+    hasher = hashlib.blake2b(digest_size=12)
+    ends: deque[str] = deque(maxlen=PREFIXES_MAX - 1)
+    for message in request.messages:
+        if message.role == "assistant":
+            ends.append(hasher.hexdigest())
+        hasher.update(msgpack.packb(encode_message(message)))
+    return [hasher.hexdigest(), *reversed(ends)]
 
 
 def _tool(tool: Tool | Mapping[str, Any], index: int) -> Tool:

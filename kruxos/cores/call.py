@@ -11,13 +11,15 @@ may have cost money: the next candidate is tried and the attempt is labelled, un
 ends with ``outcome_unknown``. ``final`` would be the same anywhere.
 
     routing    -> attempting | waiting | over
-    attempting -> committed | routing | settling | over
+    attempting -> committed | routing | stopping | settling | over
     committed  -> routing (restart) | settling | over
     waiting    -> routing | over                              before trying again: a jittered pause, or until a
                                                               provider takes calls again, if the call may wait
+    stopping   -> settling | over                             given up, and for a moment it is not known whether the
+                                                              attempt was sent: only the worker can say
     settling   -> over                                        the agent has its answer; the worker owes a last word
 
-One deadline and one number of retries hold for the whole call.
+One deadline and one number of retries hold for the whole call, and one budget of repeats for all calls together.
 """
 
 from __future__ import annotations
@@ -46,26 +48,28 @@ from kruxos.cores.call_vocabulary import (
     Terms,
     Tick,
 )
-from kruxos.cores.policy import RETRIES_MAX, RETRY_BASE_S, Random, full_jitter_s
-from kruxos.cores.routing import Candidate, HealthView, Skip, choose
+from kruxos.cores.policy import RETRIES_MAX, RETRY_BASE_S, Random, RetryBudget, full_jitter_s
+from kruxos.cores.routing import Candidate, HealthView, Skip, choose, others_ready
+from kruxos.cores.verdict import verdict
 from kruxos.errors import (
     BY_CODE,
-    AllProvidersUnavailableError,
     CancelledError,
     DeadlineExceededError,
     KruxosError,
-    NoProviderError,
     OutcomeUnknownError,
     WorkerLostError,
     from_wire,
 )
 
-CallState = Literal["routing", "attempting", "committed", "waiting", "settling", "over"]
+CallState = Literal["routing", "attempting", "committed", "waiting", "stopping", "settling", "over"]
 
 CALL_WITHIN_S = 600.0
 SETTLE_WITHIN_S = 5.0
+STOP_WITHIN_S = 0.02
+"""A worker is given this long to say whether the given-up attempt was sent; silent, it counts as sent."""
 RETRY_CEILING_S = 2.0
 RETURN_PAUSE_S = 0.01
+PATIENCE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -76,6 +80,7 @@ class Call:
     health: HealthView
     random: Random
     opened_at: float
+    budget: RetryBudget = field(default_factory=RetryBudget)
     state: CallState = "routing"
     candidate: Candidate | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
@@ -89,7 +94,7 @@ class Call:
     _upstream_us: int = 0
     _last: KruxosError | None = None
     _failures: list[KruxosError] = field(default_factory=list[KruxosError])
-    _closed_as: str = ""
+    _stop_error: KruxosError | None = None
 
     def __post_init__(self) -> None:
         self.attempts += [_skipped(skip) for skip in self.terms.plan.skipped]
@@ -99,10 +104,13 @@ class Call:
         """Takes one event, gives what has to be done. Whatever comes after the end changes nothing."""
         if self.state == "over":
             return []
+        if self.state == "stopping":
+            return self._stopped(event, now)
         if self.state == "settling":
             return self._settle(event, now)
         match event:
             case Begin():
+                self.budget.opened(now)
                 return self._route(now)
             case Stop():
                 return self._stop(event.error, now)
@@ -130,28 +138,59 @@ class Call:
     # Choosing
 
     def _route(self, now: float) -> list[Command]:
-        candidate, skipped = choose(self.terms.plan, frozenset(self._tried), self.health)
+        candidate, skipped = choose(self.terms.plan, frozenset(self._tried), self.health, self.random)
         known = {(attempt.provider, attempt.outcome) for attempt in self.attempts}
         for skip in skipped:
             if (skip.provider, skip.code) not in known:
                 self.attempts.append(_skipped(skip))
         if candidate is not None:
             return self._attempt(candidate, now)
-        if self._again is not None and self._retries < RETRIES_MAX:
-            return self._wait(now)
-        return_at = self._return_at(skipped, now)
-        if return_at is None:
-            return self._close_with(self._verdict(), now)
-        self._pause_until(return_at, now)
+        return self._wait_for_least_bad(skipped, now)
+
+    def _wait_for_least_bad(self, skipped: list[Skip], now: float) -> list[Command]:
+        """Nobody can answer now: whoever can first, if the call may wait so long and the repeat is not too many."""
+        return_at, again_at = self._return_at(skipped, now), self._again_at(now)
+        if again_at is not None and (return_at is None or again_at <= return_at) and self._may_repeat(again_at, now):
+            assert self._again is not None
+            self._retries += 1
+            self._tried.discard(self._again.provider)
+            self._pause_until(again_at, now)
+        elif return_at is not None:
+            self._pause_until(return_at, now)
+        else:
+            return self._close_with(verdict(self.attempts, self._failures, now + self.terms.unix_offset_s), now)
         return []
 
     def _return_at(self, skipped: list[Skip], now: float) -> float | None:
         """When the first of those that were passed over takes calls again, if this call may wait so long."""
         times = [skip.retry_at - self.terms.unix_offset_s for skip in skipped if skip.retry_at is not None]
-        if not times or now >= self.terms.wait_until or min(times) > self.terms.wait_until:
+        patient_until = self._patient_until(now)
+        if not times or now >= patient_until or min(times) > patient_until:
             return None
         return_at = max(min(times), now + RETURN_PAUSE_S)  # clocks differ: a little late, never at once again
         return None if return_at >= self.terms.deadline_at else return_at
+
+    def _again_at(self, now: float) -> float | None:
+        """When the provider that failed last may be asked again: after a jittered pause, or when it said."""
+        if self._again is None or self._retries >= RETRIES_MAX:
+            return None
+        ceiling_s = RETRY_CEILING_S
+        pause_s = full_jitter_s(self._retries + 1, self.random, base_s=RETRY_BASE_S, ceiling_s=ceiling_s)
+        again_at = now + pause_s
+        retry_at = self._last.retry_at if self._last is not None else None
+        if retry_at is not None:
+            again_at = max(again_at, retry_at - self.terms.unix_offset_s)
+            if again_at > max(now + pause_s, self._patient_until(now)):
+                return None
+        return None if again_at >= self.terms.deadline_at else again_at
+
+    def _may_repeat(self, again_at: float, now: float) -> bool:
+        """Repeats draw on the gateway's budget; one that comes when the provider said, and waited for, does not."""
+        said = self._last is not None and self._last.retry_at is not None
+        return (said and again_at <= self._patient_until(now)) or self.budget.take(now)
+
+    def _patient_until(self, now: float) -> float:
+        return now if self.terms.wait_until is None else self.terms.wait_until
 
     def _pause_until(self, at: float, now: float) -> None:
         self.state, self.wake_at = "waiting", at
@@ -161,43 +200,13 @@ class Call:
         self.state, self.candidate, self._sent, self._attempt_at = "attempting", candidate, False, now
         self._tried.add(candidate.provider)
         self.wake_at = self.terms.deadline_at
-        return [Dispatch(candidate, self.terms.deadline_at - now, max(0.0, self.terms.wait_until - now))]
+        return [Dispatch(candidate, self.terms.deadline_at - now, self._wait_s(now))]
 
-    def _wait(self, now: float) -> list[Command]:
-        """The same provider again, after a jittered pause, if that can help before the deadline."""
-        assert self._again is not None
-        self._retries += 1
-        pause_s = full_jitter_s(self._retries, self.random, base_s=RETRY_BASE_S, ceiling_s=RETRY_CEILING_S)
-        retry_at = self._last.retry_at if self._last is not None else None
-        if retry_at is not None:
-            patience_s = max(pause_s, self.terms.wait_until - now)
-            pause_s = max(pause_s, retry_at - self.terms.unix_offset_s - now)
-            if pause_s > patience_s:
-                return self._close_with(self._verdict(), now)
-        if now + pause_s >= self.terms.deadline_at:
-            return self._close_with(self._verdict(), now)
-        self._pause_until(now + pause_s, now)
-        self._tried.discard(self._again.provider)
-        return []
-
-    def _verdict(self) -> KruxosError:
-        """The error for the agent once nobody is left: the one cause where there is one, else all of them."""
-        causes = [attempt for attempt in self.attempts if attempt.outcome != "answered"]
-        if not causes and not self._failures:
-            return NoProviderError("no provider available: none is configured and enabled for this call")
-        allowed = [attempt for attempt in causes if attempt.outcome != "forbidden"]
-        tried = {attempt.provider for attempt in allowed or causes}
-        if len(tried) == 1 and self._failures:
-            return self._failures[-1]
-        if not self._failures and all(attempt.outcome in ("no_provider", "forbidden") for attempt in causes):
-            reasons = "; ".join(f"{attempt.provider}: {attempt.message}" for attempt in causes)
-            return NoProviderError(f"no provider available ({reasons})")
-        if len(tried) == 1:
-            cause = (allowed or causes)[-1]
-            return BY_CODE[cause.outcome](f"{cause.provider}: {cause.message}", retry_at=cause.retry_at)
-        times = [attempt.retry_at for attempt in causes if attempt.retry_at is not None]
-        listed = "; ".join(f"{attempt.provider}: {attempt.outcome}" for attempt in causes)
-        return AllProvidersUnavailableError(f"no provider could answer ({listed})", retry_at=min(times, default=None))
+    def _wait_s(self, now: float) -> float | None:
+        """How long the worker may let it wait. Who did not say waits little while another can answer, else at will."""
+        if self.terms.wait_until is not None:
+            return max(0.0, self.terms.wait_until - now)
+        return PATIENCE_S if others_ready(self.terms.plan, frozenset(self._tried), self.health) else None
 
     # What the worker says
 
@@ -279,8 +288,10 @@ class Call:
         if not self.terms.restart_on_interrupt or not error.moves_on or self.terms.at_most_once or candidate is None:
             return self._close_with(error, now, frame)
         booked = self._book(error, frame, now, last=False)
-        restart = events.encode_events([events.Restart(candidate.provider, error.code)])
-        return [*booked, Deliver(restart), *self._move_on(error, now, repeatable=False)]
+        commands = self._move_on(error, now, repeatable=False)
+        provider = self.candidate.provider if self.candidate is not None else candidate.provider
+        restart = events.encode_events([events.Restart(provider, error.code)])
+        return [*booked, Deliver(restart), *commands]
 
     def _unknown(self, error: KruxosError) -> KruxosError:
         message = f"the call was sent and no clean answer came ({error.code}); it is not repeated by itself"
@@ -291,11 +302,35 @@ class Call:
     def _stop(self, error: KruxosError, now: float) -> list[Command]:
         if self.candidate is None:
             return self._close_with(error, now)
-        error.detail.billed_maybe = self._sent
         error.detail.provider = self.candidate.provider
-        frame = self._error_frame(error, now, None)
-        self.state, self.wake_at, self._closed_as = "settling", now + SETTLE_WITHIN_S, error.code
-        return [CancelAttempt(self.candidate.provider), Close(frame)]
+        self._stop_error = error
+        if self._sent:
+            return [CancelAttempt(self.candidate.provider), self._close_stopped(now)]
+        self.state, self.wake_at = "stopping", now + STOP_WITHIN_S
+        return [CancelAttempt(self.candidate.provider)]
+
+    def _stopped(self, event: Event, now: float) -> list[Command]:
+        """Given up; what the worker says now tells whether it may have cost something."""
+        match event:
+            case Sent() | Progress() | Answered():
+                self._sent = True
+            case Failed(error):
+                self._sent = error.failure == "ambiguous"
+            case Lost():
+                pass
+            case Tick() if now >= self.wake_at:
+                self._sent = True
+            case _:
+                return []
+        close = self._close_stopped(now)
+        return [close, *self._settle(event, now)] if not isinstance(event, Tick) else [close]
+
+    def _close_stopped(self, now: float) -> Close:
+        assert self._stop_error is not None
+        self._stop_error.detail.billed_maybe = self._sent
+        frame = self._error_frame(self._stop_error, now, None)
+        self.state, self.wake_at = "settling", now + SETTLE_WITHIN_S
+        return Close(frame)
 
     def _settle(self, event: Event, now: float) -> list[Command]:
         """The agent is answered; what the attempt cost is still to be booked."""
@@ -312,7 +347,8 @@ class Call:
             case _:
                 return []
         self.state = "over"
-        cause = BY_CODE.get(self._closed_as, CancelledError)("", billed_maybe=self._sent)
+        code = CancelledError.code if self._stop_error is None else self._stop_error.code
+        cause = BY_CODE.get(code, CancelledError)("", billed_maybe=self._sent)
         return self._book(cause, frame, now, last=True)
 
     def _close_with(self, error: KruxosError, now: float, source: wire.Error | None = None) -> list[Command]:

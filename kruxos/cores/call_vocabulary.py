@@ -12,13 +12,16 @@ from kruxos.errors import KruxosError
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a call is held to. Times are monotonic seconds; ``unix_offset_s`` added to them gives Unix time."""
+    """What a call is held to. Times are monotonic seconds; ``unix_offset_s`` added to them gives Unix time.
+
+    ``wait_until`` None: the call did not say how long it may wait for a rate limit.
+    """
 
     call_id: str
     plan: Plan
     stream: bool
     deadline_at: float
-    wait_until: float
+    wait_until: float | None
     at_most_once: bool = False
     restart_on_interrupt: bool = False
     unix_offset_s: float = 0.0
@@ -86,11 +89,11 @@ Event: TypeAlias = Begin | Sent | Progress | Answered | Failed | Lost | Stop | T
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Send the call to this provider's worker. Times are seconds left."""
+    """Send the call to this provider's worker. Times are seconds left; ``wait_s`` None: not said."""
 
     candidate: Candidate
     deadline_s: float
-    wait_s: float
+    wait_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ PROBE_EVERY_S = 300.0
 RETRY_BASE_S = 0.25
 RETRIES_MAX = 2
 """Tries of a provider that already failed, once no other is left."""
+RETRY_SHARE = 0.1
+RETRY_RESERVE = 10.0
+RETRY_RESERVE_PER_S = 0.1
+"""What all calls together may try again: a tenth of them, and a little for times of few calls."""
 
 
 def full_jitter_s(attempt: int, random: Random, *, base_s: float, ceiling_s: float) -> float:
@@ -60,3 +64,33 @@ class RestartRecord:
         """A clean record: after a healthy run, or because an operator said so."""
         self.ends.clear()
         self.attempt = 0
+
+
+@dataclass(slots=True)
+class RetryBudget:
+    """How often calls may ask a provider again that has already failed them: one budget for the whole gateway.
+
+    Each call pays in ``RETRY_SHARE``, each repeat takes one out; at most ``RETRY_RESERVE`` is saved. So an outage is
+    not answered with a multiple of the usual load. The first try of each further provider is no repeat.
+    """
+
+    left: float = RETRY_RESERVE
+    _at: float | None = None
+
+    def opened(self, now: float) -> None:
+        """A call begins."""
+        self._save(RETRY_SHARE + RETRY_RESERVE_PER_S * max(0.0, now - (now if self._at is None else self._at)))
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Whether one repeat is left; if so it is used up."""
+        if self._at is not None:
+            self._save(RETRY_RESERVE_PER_S * max(0.0, now - self._at))
+            self._at = now
+        if self.left < 1.0:
+            return False
+        self.left -= 1.0
+        return True
+
+    def _save(self, more: float) -> None:
+        self.left = min(RETRY_RESERVE, self.left + more)

@@ -12,8 +12,8 @@ call's ``model`` is the name of a provider, ``provider/model``, or a model id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from kruxos.errors import BY_CODE
@@ -35,6 +35,13 @@ class ProviderFacts:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     local: bool = False
     flat_rate: bool = False
+    cache_lifetime_s: float = 300.0
+    """How long the provider keeps a prompt cache that is not used."""
+
+    @property
+    def billing(self) -> str:
+        """How its answers are paid for: not at all, by a flat rate, or by use."""
+        return "none" if self.local else "flat_rate" if self.flat_rate else "metered"
 
     def has(self, model: str) -> bool:
         """Whether the provider is known to sell the model, or to have an alias for it."""
@@ -101,12 +108,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One provider's health, as far as it matters for sending it a call. ``retry_at`` is in Unix seconds."""
+    """One provider's health, as far as it matters for sending it a call. ``retry_at`` is in Unix seconds.
+
+    ``share`` below 1: it recovers, and takes that share of the calls that others can answer as well.
+    """
 
     standing: Standing
     code: str = "worker_lost"
     reason: str = ""
     retry_at: float | None = None
+    share: float = 1.0
 
 
 class HealthView(Protocol):
@@ -201,7 +212,7 @@ def _moved(name: str, origin: str, facts: RoutingFacts) -> tuple[dict[str, Any],
     here, before = facts.providers[name], facts.providers.get(origin)
     if before is not None and before.local and not here.local:
         notices.append({"code": "moved_remote", "message": f"the call left this machine for {name}", "data": data})
-    if before is not None and before.flat_rate and not here.flat_rate:
+    if before is not None and before.billing == "flat_rate" and here.billing == "metered":
         notices.append({"code": "moved_metered", "message": f"{name} bills by use", "data": data})
     return tuple(notices)
 
@@ -216,20 +227,43 @@ def _barred(candidate: Candidate, origin: str, fallback: str, facts: RoutingFact
         return None
     if fallback == "none":
         return Skip(name, candidate.model, "forbidden", "the agent's calls do not fall back")
-    if fallback == "same_billing" and before is not None and before.flat_rate != here.flat_rate:
+    if fallback == "same_billing" and before is not None and here.billing not in ("none", before.billing):
         return Skip(name, candidate.model, "forbidden", "the agent's calls stay with one way of billing")
     return None
 
 
-def choose(plan: Plan, tried: frozenset[str], health: HealthView) -> tuple[Candidate | None, list[Skip]]:
-    """The next candidate that can take the call now, and those that were passed over on the way to it."""
+def stay(plan: Plan, provider: str | None) -> Plan:
+    """The plan with the provider first that a conversation has moved to, if it is among the candidates."""
+    here = [candidate for candidate in plan.candidates if candidate.provider == provider]
+    others = [candidate for candidate in plan.candidates if candidate.provider != provider]
+    return replace(plan, candidates=(*here, *others)) if here else plan
+
+
+def choose(
+    plan: Plan, tried: frozenset[str], health: HealthView, random: Callable[[], float] = lambda: 0.0
+) -> tuple[Candidate | None, list[Skip]]:
+    """The next candidate that can take the call now, and those that were passed over on the way to it.
+
+    One that recovers takes its share by lot; it takes all where no other can.
+    """
     skipped: list[Skip] = []
+    spared: Candidate | None = None
     for candidate in plan.candidates:
         if candidate.provider in tried:
             continue
         outlook = health.outlook(candidate.provider, candidate.model)
         if outlook.standing in ("ready", "starting"):
-            return candidate, skipped
+            if outlook.share >= 1.0 or random() < outlook.share:
+                return candidate, skipped
+            spared = spared or candidate
         code = outlook.code if outlook.code in BY_CODE else "worker_lost"
         skipped.append(Skip(candidate.provider, candidate.model, code, outlook.reason, outlook.retry_at))
-    return None, skipped
+    if spared is None:
+        return None, skipped
+    return spared, [skip for skip in skipped if skip.provider != spared.provider]
+
+
+def others_ready(plan: Plan, tried: frozenset[str], health: HealthView) -> bool:
+    """Whether a candidate is left that could take the call now."""
+    untried = (candidate for candidate in plan.candidates if candidate.provider not in tried)
+    return any(health.outlook(each.provider, each.model).standing == "ready" for each in untried)

@@ -19,15 +19,17 @@ import trio
 
 from kruxos import wire
 from kruxos.cores import supervision
+from kruxos.cores.dispatching import Cooling, cooling_of
+from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
-from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError
+from kruxos.errors import KruxosError, NeedsLoginError
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
 from kruxos.service.launching import Launching, Request, wait_exit
 from kruxos.service.names import Asker, Names
-from kruxos.service.providers import Cooling, Process, Provider, Setup, Sink, cooling_of
+from kruxos.service.providers import Process, Provider, Setup
 from kruxos.service.renewing import LoginStore, Renewing
 from kruxos.service.timers import Timers
 
@@ -83,9 +85,7 @@ class Fleet:
     def forget_limits(self, name: str) -> None:
         """What was learned of a provider's limits is dropped; its worker is replaced by one that knows nothing."""
         provider = self.providers[name]
-        provider.health, provider.cooling = wire.Health(), {}
-        for process in provider.processes.values():
-            process.forgotten = True
+        provider.forget_limits()
         if provider.core.state != "stopped":
             self.apply(name, supervision.Restart(reason="limits cleared by operator"))
 
@@ -94,7 +94,7 @@ class Fleet:
             self._step(provider, supervision.Unfit(number, NeedsLoginError.code))
 
         renewing = Renewing(name, self._logins, self._nursery, login_ended)
-        provider = Provider(name, Supervision(random.random), renewing)
+        provider = Provider(name, Supervision(random.random), renewing=renewing)
         return provider
 
     # Calls
@@ -110,62 +110,34 @@ class Fleet:
         The sink may be told of the loss before this returns.
         """
         provider = self.providers.get(name)
-        if provider is None or provider.core.state not in ("ready", "starting"):
+        if provider is None:
             sink.on_lost("not running")
-        elif provider.current is None:
-            provider.waiting[number] = (frame, sink)
         else:
-            self._send_open(provider.current, number, frame, sink)
-
-    def _send_open(self, process: Process, number: int, frame: wire.Open, sink: Sink) -> None:
-        if process.link.full:
-            sink.on_lost("it is too far behind")
-            return
-        process.in_flight[number] = sink
-        process.link.send(wire.Open(
-            id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, model=frame.model,
-            deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation, call_id=frame.call_id,
-        ))  # fmt: skip
+            provider.dispatch(number, frame, sink)
 
     def cancel(self, name: str, number: int) -> None:
         """The attempt is not wanted any more; its sink still hears how it ended."""
-        self._to_process(name, number, wire.Cancel(id=number))
+        self._tell_about(name, number, wire.Cancel(id=number))
 
     def pause(self, name: str, number: int) -> None:
         """The attempt's reader is slow."""
-        self._to_process(name, number, wire.Pause(id=number))
+        self._tell_about(name, number, wire.Pause(id=number))
 
     def resume(self, name: str, number: int) -> None:
         """The attempt's reader has caught up."""
-        self._to_process(name, number, wire.Resume(id=number))
+        self._tell_about(name, number, wire.Resume(id=number))
 
-    def _to_process(self, name: str, number: int, frame: wire.Frame) -> None:
+    def _tell_about(self, name: str, number: int, frame: wire.Frame) -> None:
         provider = self.providers.get(name)
-        if provider is None:
-            return
-        waiting = provider.waiting.pop(number, None)
-        if waiting is not None:
-            waiting[1].on_lost("cancelled before it was sent")
-            return
-        for process in provider.processes.values():
-            if number in process.in_flight:
-                process.link.send(frame)
+        if provider is not None:
+            provider.tell(number, frame)
 
     def outlook(self, provider: str, model: str | None) -> Outlook:
         """How things stand with a provider (``kruxos.cores.routing.HealthView``)."""
         known = self.providers.get(provider)
         if known is None:
             return Outlook("stopped", "no_provider", "not running")
-        core = known.core
-        for name in ("", model or known.model):
-            until, reason = known.cooling.get(name, (0.0, ""))
-            if core.state == "ready" and until > time.time():
-                return Outlook("cooling", reason, "asked to wait", until)
-        if core.state in ("ready", "starting"):
-            return Outlook(core.state)
-        code = core.reason if core.reason in BY_CODE else "worker_lost"
-        retry_at = None if core.start_at is None else time.time() + max(0.0, core.start_at - trio.current_time())
-        return Outlook(core.state, code, core.reason or core.state, retry_at)
+        return known.outlook(model, trio.current_time(), time.time())
 
     # Supervision
 
@@ -193,30 +165,16 @@ class Fleet:
             case supervision.SendBye(number):
                 self._to_worker(provider, number, wire.Bye())
             case supervision.Promote(number):
-                self._promote(provider, provider.processes[number])
+                provider.renewing.promoted(number)
+                provider.promote(provider.processes[number])
             case supervision.Announce():
-                self._announce(provider, command)
+                provider.announced(command)
+                self._tell(provider.name, command)
 
     def _to_worker(self, provider: Provider, number: int, frame: wire.Frame) -> None:
         process = provider.processes.get(number)
         if process is not None:
             process.link.send(frame)
-
-    def _announce(self, provider: Provider, change: supervision.Announce) -> None:
-        if change.after != "ready":
-            provider.current = None
-        if change.after in ("backoff", "failed", "stopped"):
-            waiting, provider.waiting = provider.waiting, {}
-            for _, sink in waiting.values():
-                sink.on_lost(change.reason)
-        self._tell(provider.name, change)
-
-    def _promote(self, provider: Provider, process: Process) -> None:
-        provider.current = process
-        provider.renewing.promoted(process.number)
-        waiting, provider.waiting = provider.waiting, {}
-        for number, (frame, sink) in waiting.items():
-            self._send_open(process, number, frame, sink)
 
     # Processes
 
@@ -300,39 +258,30 @@ class Fleet:
             return "a fault of the gateway"
 
     def _ended(self, provider: Provider, process: Process, code: int | None, reason: str) -> None:
-        provider.processes.pop(process.number, None)
-        if provider.current is process:
-            provider.current = None
+        provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
         provider.renewing.gone(process.number)
-        told = reason or supervision.describe_exit(code)
-        in_flight, process.in_flight = process.in_flight, {}
-        for sink in in_flight.values():
-            sink.on_lost(told)
+        provider.lose(process, reason or supervision.describe_exit(code))
 
     # Frames
 
     def _on_frame(self, provider: Provider, process: Process, frame: wire.Frame, setup: Setup) -> None:
         match frame:
-            case wire.Event() | wire.Sent():
-                sink = process.in_flight.get(frame.id)
-                if sink is not None:
-                    sink.on_frame(frame)
-            case wire.End() | wire.Error():
-                sink = process.in_flight.pop(frame.id, None)
-                if isinstance(frame, wire.Error) and frame.error.get("code") not in ("cancelled", "bad_request"):
+            case wire.Event() | wire.Sent() | wire.End():
+                provider.on_call_frame(process, frame)
+            case wire.Error():
+                if frame.error.get("code") not in ("cancelled", "bad_request"):
                     provider.last_error = str(frame.error.get("code", ""))
                     provider.last_error_at = time.time()
-                if sink is not None:
-                    sink.on_frame(frame)
+                provider.on_call_frame(process, frame)
             case wire.Beat():
                 process.rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
-            case wire.Health() if provider.current in (process, None) and not process.forgotten:
-                # a predecessor that drains knows less than its successor
-                before, provider.health, provider.cooling = provider.cooling, frame, cooling_of(frame)
+            case wire.Health():
+                before = cooling_of(provider.health)
+                provider.on_health(process, frame, time.time())
                 if self._cooled is not None:
-                    self._cooled(provider.name, before, provider.cooling)
+                    self._cooled(provider.name, before, cooling_of(provider.health))
             case _:
                 self._on_life(provider, process, frame, setup)
 

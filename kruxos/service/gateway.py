@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import trio
@@ -34,6 +33,7 @@ from kruxos.service.calls import Calls, Running
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
 from kruxos.service.journal import LOG
+from kruxos.service.keybook import KeyBook
 from kruxos.service.launching import Launching
 from kruxos.service.providers import Provider, Setup
 from kruxos.service.setups import login_of, routing_facts, worker_setup
@@ -66,7 +66,11 @@ class Gateway:
     notices: list[str] = field(default_factory=list[str])
     fleet: Fleet = field(init=False)
     calls: Calls = field(init=False)
+    keybook: KeyBook = field(init=False)
     door: AgentDoor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keybook = KeyBook(self.ledger.keys)
 
     # What the parts ask
 
@@ -151,18 +155,11 @@ class Gateway:
 
     def persist(self, agent: str, key: str, digest: bytes, call_id: str, then: Callable[[], None]) -> None:
         """Writes a key down, then goes on with its call."""
-        self.nursery.start_soon(self._persist, agent, key, digest, call_id, then)
-
-    async def _persist(self, agent: str, key: str, digest: bytes, call_id: str, then: Callable[[], None]) -> None:
-        claim = partial(self.ledger.keys.claim, agent, key, digest, call_id, time.time())
-        await trio.to_thread.run_sync(claim)
-        then()
+        self.keybook.persist(agent, key, digest, call_id, then)
 
     def key_over(self, agent: str, key: str, *, kept: bool) -> None:
         """A key's call is over: its answer is known, or the key is free again."""
-        settle = partial(self.ledger.keys.settle, agent, key, "answered")
-        release = partial(self.ledger.keys.release, agent, key)
-        self.nursery.start_soon(trio.to_thread.run_sync, settle if kept else release)
+        self.keybook.over(agent, key, kept=kept)
 
     async def flush_ledger(self) -> None:
         """Writes rows out, for ever, off the hot path."""

@@ -141,6 +141,7 @@ async def _run(
             nursery.start_soon(launching.run)
             nursery.start_soon(gateway.flush_ledger)
             nursery.start_soon(teller.run)
+            nursery.start_soon(gateway.keybook.run)
             nursery.start_soon(_reap_strays, gateway)
             _open_doors(gateway, NngTransport(nursery), nursery)
             gateway.apply(config)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import trio
 
 from kruxos.cores.call_vocabulary import Row
+from kruxos.cores.dispatching import Cooling
 from kruxos.cores.supervision import Announce
 from kruxos.ledger.journal import SYNC_EVERY_S, Journal
 from kruxos.service.journal import LOG, tell_change
-from kruxos.service.providers import Cooling
 
 FLOOD_WINDOW_S = 10.0
 """Calls that move the same way for the same reason within it are one entry, with their number."""

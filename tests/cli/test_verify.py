@@ -75,6 +75,7 @@ def test_beside_a_gateway_everything_passes(
 ) -> None:
     kruxos, gateway = serving(MODELS.format(root=upstream.root))
     gateway.wait_ready("fast")
+    asked_before = len(upstream.seen)
     done = kruxos("verify", "--providers")
     assert (done.code, done.err) == (0, ""), done.out
     for name in ("Gateway", "models.yaml", "Files", "Agents' socket", "Control socket", "Vault", "Ledger", "Clock"):
@@ -85,4 +86,4 @@ def test_beside_a_gateway_everything_passes(
     quiet = kruxos("verify", "--quiet")
     assert (quiet.code, quiet.out) == (0, "")
     assert json.loads(kruxos.well("verify", "--json"))["ok"] is True
-    assert upstream.seen == []
+    assert len(upstream.seen) == asked_before

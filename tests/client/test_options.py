@@ -24,7 +24,7 @@ def opened(prompt: str | None = None, **options: Any) -> tuple[wire.Open, Reques
 def test_a_prompt_is_one_user_message() -> None:
     frame, request = opened("hi")
     assert request == Request([Message("user", [Text("hi")])])
-    assert frame == wire.Open(op="chat", body=frame.body)
+    assert frame == wire.Open(op="chat", body=frame.body, prefixes=frame.prefixes)
 
 
 def test_messages_may_be_values_or_maps() -> None:
@@ -68,7 +68,28 @@ def test_every_word_to_the_gateway_arrives_in_the_header() -> None:
 def test_there_is_no_option_that_goes_nowhere() -> None:
     request = set(Request.__dataclass_fields__) - {"unknown"}
     header = set(wire.Open.__dataclass_fields__) - {"kind", "id", "body", "op", "stream", "agent", "token", "call_id"}
-    assert set(CallOptions.__annotations__) == request | header | {"system", "timeout_s"}
+    assert set(CallOptions.__annotations__) | {"prefixes"} == request | header | {"system", "timeout_s"}
+
+
+def test_the_next_turn_of_a_conversation_carries_the_hash_of_the_turn_before() -> None:
+    turns: list[dict[str, str]] = [{"role": "user", "content": "hi"}]
+    first, _ = opened(messages=turns, system="be brief")
+    turns += [{"role": "assistant", "content": "hello"}, {"role": "user", "content": "and?"}]
+    second, _ = opened(messages=turns, system="be brief")
+    turns += [{"role": "assistant", "content": "so"}, {"role": "user", "content": "well?"}]
+    third, _ = opened(messages=turns, system="be brief")
+    assert second.prefixes[1:] == first.prefixes
+    assert third.prefixes[1:] == second.prefixes
+    assert opened(messages=turns, system="be long")[0].prefixes != third.prefixes
+
+
+def test_a_conversation_with_a_name_needs_no_hashes() -> None:
+    assert opened("hi", conversation="mine")[0].prefixes == []
+
+
+def test_a_long_conversation_carries_a_bounded_number_of_hashes() -> None:
+    messages = [{"role": role, "content": "x"} for _ in range(50) for role in ("user", "assistant")]
+    assert len(opened(messages=messages)[0].prefixes) == options_module.PREFIXES_MAX
 
 
 def test_none_is_as_good_as_left_out() -> None:

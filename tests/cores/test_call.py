@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kruxos import events, wire
-from kruxos.cores.call import CALL_WITHIN_S, Call
+from kruxos.cores.call import CALL_WITHIN_S, PATIENCE_S, STOP_WITHIN_S, Call
 from kruxos.cores.call_vocabulary import (
     Answered,
     Begin,
@@ -235,6 +235,55 @@ def test_nobody_is_waited_for_while_another_can_answer() -> None:
     Script(call(health=health, wait_s=90.0)).at(0, Begin()).gives(Dispatch(SECOND, 600.0, 90.0))
 
 
+def test_of_those_who_may_answer_later_the_first_one_is_waited_for() -> None:
+    health = Health(second=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 10))
+    machine = call(health=health, wait_s=90.0)
+    script = begun(machine)
+    script.at(1, failed(RateLimitedError("no", retry_at=UNIX + 60))).gives_nothing()
+    assert (machine.state, machine.wake_at) == ("waiting", 10.0)
+    health.standing.clear()
+    script.at(10, Tick()).gives(Dispatch(SECOND, 590.0, 80.0))
+
+
+def test_a_repeat_needs_the_gateways_budget() -> None:
+    machine = call(FIRST)
+    machine.budget.left = 0.0
+    begun(machine)
+    assert closing_error(machine.step(failed(RateLimitedError("no")), 1)).code == "rate_limited"
+
+
+def test_a_repeat_that_comes_when_the_provider_said_needs_no_budget() -> None:
+    machine = call(FIRST, wait_s=90.0)
+    machine.budget.left = 0.0
+    script = begun(machine)
+    script.at(1, failed(RateLimitedError("no", retry_at=UNIX + 60))).gives_nothing()
+    script.at(60, Tick()).gives(Dispatch(FIRST, 540.0, 30.0))
+
+
+def test_another_provider_is_no_repeat() -> None:
+    machine = call()
+    machine.budget.left = 0.0
+    begun(machine).at(1, failed(RateLimitedError("no"))).gives(Dispatch(SECOND, 599.0, 0.0))
+
+
+def test_a_call_that_does_not_say_how_long_it_may_wait_waits_little_while_another_can_answer() -> None:
+    terms = Terms("call_1", Plan((FIRST, SECOND)), stream=True, deadline_at=CALL_WITHIN_S, wait_until=None)
+    script = Script(Call(terms, Health(), lambda: 0.5, 0.0))
+    script.at(0, Begin()).gives(Dispatch(FIRST, 600.0, PATIENCE_S))
+    script.at(1, failed(RateLimitedError("no"))).gives(Dispatch(SECOND, 599.0, None))
+
+
+def test_all_out_tells_each_cause_once_and_the_earliest_time_still_to_come() -> None:
+    machine = call(wait_s=20.0)
+    script = begun(machine)
+    script.at(1, failed(RateLimitedError("no", retry_at=UNIX + 3))).gives(Dispatch(SECOND, 599.0, 19.0))
+    script.at(2, failed(InvalidCredentialsError("wrong key"))).gives_nothing()
+    script.at(3, Tick()).gives(Dispatch(FIRST, 597.0, 17.0))
+    error = closing_error(machine.step(failed(RateLimitedError("no", retry_at=UNIX + 70)), 4))
+    assert error.message == "no provider could answer (first: rate_limited; second: invalid_credentials)"
+    assert error.retry_at == UNIX + 70
+
+
 def test_a_wait_that_cannot_help_is_not_begun() -> None:
     health = Health(first=Outlook("cooling", "rate_limited", "asked to wait", UNIX + 60))
     assert closing_error(call(FIRST, health=health, wait_s=50.0).step(Begin(), 0)).code == "rate_limited"
@@ -320,6 +369,7 @@ def test_a_cancelled_call_is_answered_at_once_and_booked_when_the_worker_has_sai
 def test_a_cancelled_call_is_over_even_if_the_worker_never_answers() -> None:
     machine = call()
     begun(machine)
+    machine.step(Sent(), 0.5)
     machine.step(Stop(SlowConsumerError("")), 2)
     script = Script(machine)
     script.at(6.9, Tick()).gives_nothing()
@@ -338,9 +388,45 @@ def test_a_call_that_waits_is_cancelled_without_asking_a_worker() -> None:
 def test_no_answer_comes_later_than_the_deadline() -> None:
     machine = call()
     begun(machine)
+    machine.step(Sent(), 0.5)
     commands = machine.step(Tick(), CALL_WITHIN_S)
     assert commands[0] == CancelAttempt("first")
     assert closing_error(commands).code == "deadline_exceeded"
+
+
+def stopped() -> Call:
+    """Given up while nobody here knows whether the attempt was sent."""
+    machine = call()
+    begun(machine)
+    Script(machine).at(1, Stop(CancelledError("gone"))).gives(CancelAttempt("first"))
+    assert machine.wake_at == 1 + STOP_WITHIN_S
+    return machine
+
+
+def test_a_call_given_up_before_it_was_sent_costs_nothing() -> None:
+    machine = stopped()
+    commands = machine.step(failed(CancelledError(""), "never_sent"), 1.001)
+    assert not closing_error(commands).billed_maybe
+    assert [command.row.billed_maybe for command in commands if isinstance(command, Book)] == [False]
+    assert machine.state == "over"
+
+
+def test_a_call_that_was_sent_while_it_was_given_up_is_labelled() -> None:
+    machine = stopped()
+    assert closing_error(machine.step(Sent(), 1.001)).billed_maybe
+    (book,) = machine.step(failed(CancelledError(""), "ambiguous"), 1.1)
+    assert isinstance(book, Book)
+    assert book.row.billed_maybe
+
+
+def test_where_the_worker_does_not_say_whether_it_was_sent_it_counts_as_sent() -> None:
+    machine = stopped()
+    script = Script(machine)
+    script.at(1.01, Tick()).gives_nothing()
+    assert closing_error(machine.step(Tick(), 1 + STOP_WITHIN_S)).billed_maybe
+    (book,) = machine.step(Lost("killed"), 2)
+    assert isinstance(book, Book)
+    assert book.row.billed_maybe
 
 
 def test_a_wait_that_would_pass_the_deadline_is_not_begun() -> None:
@@ -376,7 +462,7 @@ def test_any_history_ends_once_and_never_moves_on_after_what_may_be_paid_twice(
     machine = call(at_most_once=at_most_once, restart=restart, wait_s=300.0 if patient else 0.0)
     commands, now = machine.step(Begin(), 0.0), 0.0
     log: list[tuple[Event | None, list[Command]]] = [(None, commands)]
-    for wait, event in [*history, (CALL_WITHIN_S, Tick()), (10.0, Tick())]:
+    for wait, event in [*history, (CALL_WITHIN_S, Tick()), (1.0, Tick()), (10.0, Tick())]:
         now += wait
         log.append((event, machine.step(event, now)))
     given_out = [command for _, commands in log for command in commands]

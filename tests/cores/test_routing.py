@@ -14,6 +14,7 @@ from kruxos.cores.routing import (
     Wish,
     choose,
     make_plan,
+    stay,
 )
 
 FACTS = RoutingFacts(
@@ -97,8 +98,11 @@ def test_an_agent_without_fallback_has_one_candidate() -> None:
     assert order(agent=AgentFacts(model="claude", fallback="none")) == [("claude", None)]
 
 
-def test_same_billing_keeps_a_flat_rate_agent_from_metered_providers() -> None:
-    assert order(agent=AgentFacts(model="codex", fallback="same_billing")) == [("codex", None)]
+def test_same_billing_keeps_to_one_way_of_paying_and_to_what_costs_nothing() -> None:
+    assert order(agent=AgentFacts(model="codex", fallback="same_billing")) == [("codex", None), ("llama", None)]
+    assert order(agent=AgentFacts(model="llama", fallback="same_billing")) == [("llama", None)]
+    assert order(agent=AgentFacts(model="claude", role="autonomous", fallback="same_billing")) == [
+        ("claude", None), ("llama", None)]  # fmt: skip
 
 
 def test_the_calls_fallback_rule_stands_before_the_agents() -> None:
@@ -111,15 +115,17 @@ def test_a_move_off_the_machine_or_onto_a_meter_is_told() -> None:
         return [[notice["code"] for notice in each.notices] for each in plan.candidates]
 
     assert codes("llama") == [[], ["fallback", "moved_remote"]]
-    assert codes("codex") == [[], ["fallback", "moved_metered"], ["fallback", "moved_metered"]]
+    assert codes("codex") == [[], ["fallback", "moved_metered"], ["fallback"]]
 
 
 class Health:
-    def __init__(self, **standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, shares: dict[str, float] | None = None, **standing: Standing) -> None:
+        self._standing, self._shares = standing, shares or {}
 
     def outlook(self, provider: str, model: str | None) -> Outlook:
-        return Outlook(self._standing.get(provider, "ready"), "worker_lost", "why")
+        return Outlook(
+            self._standing.get(provider, "ready"), "worker_lost", "why", share=self._shares.get(provider, 1.0)
+        )
 
 
 @pytest.mark.parametrize("standing", ["cooling", "backoff", "failed", "stopped"])
@@ -138,3 +144,33 @@ def test_a_starting_provider_is_waited_for() -> None:
 def test_whoever_was_tried_is_not_chosen_again() -> None:
     plan = make_plan(Wish(), AgentFacts(model="claude"), FACTS)
     assert choose(plan, frozenset({"claude", "gpt", "llama"}), Health()) == (None, [])
+
+
+@pytest.mark.parametrize(("lot", "chosen"), [(0.29, "claude"), (0.3, "gpt")])
+def test_who_recovers_takes_its_share_of_the_calls_by_lot(lot: float, chosen: str) -> None:
+    plan = make_plan(Wish(), AgentFacts(model="claude"), FACTS)
+    candidate, skipped = choose(plan, frozenset(), Health({"claude": 0.3}), lambda: lot)
+    assert candidate is not None
+    assert candidate.provider == chosen
+    assert [skip.provider for skip in skipped] == ([] if chosen == "claude" else ["claude"])
+
+
+def test_who_recovers_takes_all_calls_that_nobody_else_can_take() -> None:
+    plan = make_plan(Wish(), AgentFacts(model="claude"), FACTS)
+    health = Health({"claude": 0.1}, gpt="failed", llama="cooling")
+    candidate, skipped = choose(plan, frozenset(), health, lambda: 0.9)
+    assert candidate is not None
+    assert candidate.provider == "claude"
+    assert [skip.provider for skip in skipped] == ["gpt", "llama"]
+
+
+def test_a_conversation_that_moved_has_its_provider_first_and_keeps_the_notices() -> None:
+    plan = stay(make_plan(Wish(), AgentFacts(model="claude"), FACTS), "llama")
+    assert [each.provider for each in plan.candidates] == ["llama", "claude", "gpt"]
+    assert plan.candidates[0].notices[0]["code"] == "fallback"
+
+
+def test_a_conversation_stays_only_with_a_candidate_of_the_call() -> None:
+    plan = make_plan(Wish(), AgentFacts(model="claude", fallback="none"), FACTS)
+    assert stay(plan, "llama") == plan
+    assert stay(plan, None) == plan

@@ -18,7 +18,7 @@ from kruxos.dialects.profiles import GEMINI, GENERIC, OLLAMA, Profile
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError, from_wire
 from kruxos.messages import Message, Request
-from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.exchange import LOADING_AFTER_S, Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import RESET, Script, ScriptedNetwork, Wait
@@ -308,6 +308,31 @@ def test_keep_alive_is_no_progress_between_events_either() -> None:
         await here.exchange().run()
         assert (here.error.code, here.failure) == ("provider_timeout", "ambiguous")
         assert trio.current_time() - started == 30.0
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize(("profile", "told"), [(OLLAMA, ["loading"]), (GENERIC, [])])
+def test_a_local_model_that_loads_is_told_once_and_is_no_failure(profile: Profile, told: list[str]) -> None:
+    async def main() -> None:
+        here = world(Script([HEAD, Wait()]), profile=profile, first_event_s=None)
+        exchange = here.exchange(deadline_s=550.0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(exchange.run)
+            await trio.testing.wait_all_tasks_blocked()
+            exchange.on_beat()
+            assert here.said() == []
+            for _ in range(3):
+                await trio.sleep(LOADING_AFTER_S)
+                exchange.on_beat()
+            codes = [event.code for event in here.said() if isinstance(event, events.Notice)]
+            assert codes == told
+            assert [frame.committed for frame in here.outlet.frames if isinstance(frame, wire.Event)] == [False] * len(
+                told
+            )
+            await trio.sleep(100.0)
+            assert not isinstance(here.last, wire.Error)
+            nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 

@@ -32,7 +32,7 @@ from kruxos.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
-from kruxos.events import Notice
+from kruxos.events import Notice, encode_events
 from kruxos.messages import THINKING_EFFORTS, Request
 from kruxos_workers.answer import Answer
 from kruxos_workers.estimate import estimate_tokens
@@ -46,6 +46,8 @@ ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
 """How long the end of a body is awaited once the protocol's own end has come."""
 UNAUTHORIZED = 401
+LOADING_AFTER_S = 3.0
+"""A local model that says nothing for so long is probably being loaded: the agent is told, and it is no failure."""
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
 """A gateway in between gave up waiting: the provider behind it may have done the work."""
 
@@ -112,6 +114,7 @@ class Exchange:
     _flowing: trio.Event = field(default_factory=trio.Event)
     _sent: bool = False
     _entered: bool = False
+    _quiet_since: float | None = None
 
     def __post_init__(self) -> None:
         settings = self.worker.settings
@@ -291,8 +294,21 @@ class Exchange:
     def _on_sent(self) -> None:
         """Before the first byte leaves, the supervisor knows: a crash from here on is ambiguous."""
         self._sent = True
+        self._quiet_since = trio.current_time()
         self.worker.outlet.send(wire.Sent(id=self.frame.id))
         self.worker.outlet.flush()
+
+    def on_beat(self) -> None:
+        """Time passed: whoever waits for a model that loads is told so, once."""
+        quiet_since, settings = self._quiet_since, self.worker.settings
+        if quiet_since is None or not settings.profile.first_event_s or not self.frame.stream:
+            return
+        quiet_s = trio.current_time() - quiet_since
+        if quiet_s >= LOADING_AFTER_S:
+            self._quiet_since = None
+            message = f"{settings.provider} has said nothing for {quiet_s:.0f} s; the model is probably being loaded"
+            body = encode_events([Notice("loading", message)])
+            self.worker.outlet.send(wire.Event(id=self.frame.id, body=body, committed=False))
 
     # While it comes
 
@@ -303,6 +319,8 @@ class Exchange:
         outlet = self.worker.outlet
         async for piece in http:
             events = decoder.feed(piece)
+            if events:
+                self._quiet_since = None
             if decoder.ending is not None:
                 self._limit.start("end of the answer", TAIL_WITHIN_S)
             elif events:

@@ -40,6 +40,9 @@ class Listing:
     def resume(self) -> None:
         """See ``pause``."""
 
+    def on_beat(self) -> None:
+        """Nobody waits for a model here."""
+
     async def run(self) -> None:
         """From the first page to the last frame."""
         last: wire.Frame = self._failed(CancelledError("cancelled"))

@@ -211,6 +211,8 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     while True:
         link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
         desk.worker.client.drop_stale()
+        for exchange in desk.exchanges.values():
+            exchange.on_beat()
         if gate.limits.learned:
             gate.limits.learned = False
             _tell_limits(link, gate.limits)

@@ -118,6 +118,13 @@ class TestCooling:
         assert cooling is not None
         assert cooling[0] - 100.5 <= 2.0
 
+    def test_an_answer_to_a_call_from_before_it_began_does_not_end_it(self) -> None:
+        limits = limits_of()
+        assert limits.ask(ask(1), 99.0) == Admitted(1)
+        fail(limits, errors.RateLimitedError("no", retry_at=130.0), 100.0)
+        limits.worked(1, None, 101.0)
+        assert limits.cooling(101.0) == (130.0, "rate_limited")
+
 
 class TestKnownLimits:
     def heard(self, limits: Limits, remaining: int, reset: str, now: float = 0.0) -> None:
@@ -206,6 +213,8 @@ class TestWindow:
             limits.worked(number, None, 1.0)
         shrunk = limits.window.size
         now = 2.0
+        assert limits.ask(ask(999), now) == Admitted(999)  # the probe
+        limits.worked(999, None, now)
         for turn in range(10):
             batch = range(100 * turn, 100 * turn + limits.window.calls)
             for number in batch:

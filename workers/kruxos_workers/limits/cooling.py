@@ -36,9 +36,10 @@ FUNDS_S = 300.0
 
 @dataclass(slots=True)
 class Cooling:
-    """One place that may have to be left alone."""
+    """One place that may have to be left alone, ``since`` it last failed so that it has to be."""
 
     until: float | None = None
+    since: float = float("-inf")
     reason: str = ""
     failures: int = 0
     pauses: int = 0
@@ -78,7 +79,7 @@ class Cooling:
             return False
         if self.cooling_until(now) is None:
             self.pauses += 1  # calls that were sent before it began say nothing new
-        self.until, self.reason = until, error.code
+        self.until, self.since, self.reason = until, now, error.code
         return True
 
     def state(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class Cooling:
         until, pauses = known.get("until"), known.get("pauses")
         if not isinstance(until, (int, float)) or not now < until <= now + COOLING_MAX_S:
             return None
-        return cls(until, str(known.get("reason")), pauses=pauses if isinstance(pauses, int) else 0)
+        return cls(until, now, str(known.get("reason")), pauses=pauses if isinstance(pauses, int) else 0)
 
 
 def scope_of(error: KruxosError) -> str | None:

@@ -276,7 +276,9 @@ class Limits:
             own.take(tokens - flight.ask.tokens, now)
         for name in (_PROVIDER, flight.ask.model):
             place = self.places.get(name)
-            if place is not None and place.worked():
+            if place is None or (flight.sent_at < place.since and name not in flight.probes):
+                continue  # it was let in before the provider asked to wait: it says nothing of now
+            if place.worked():
                 self.news = True
 
     def failed(self, call_id: int, error: KruxosError, now: float) -> None:
@@ -292,7 +294,7 @@ class Limits:
         if _says_too_many(error):
             self.window.refused(flight.sent_at, in_flight, now)
         concerned = flight.ask.model if scope == "model" else _PROVIDER
-        for name in {concerned, *flight.probes}:
+        for name in dict.fromkeys((concerned, *flight.probes)):
             place = self.places.setdefault(name, Cooling())
             if place.failed(error, now, self.random, was_probe=name in flight.probes):
                 self.news = True
