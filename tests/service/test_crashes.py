@@ -22,7 +22,13 @@ HALF = f"[[simulate silence where=middle after=3 on={VICTIM}]]"
 
 def kill_worker(gateway: Installation, name: str) -> int:
     """SIGKILL for a provider's worker, and the wait until its successor takes calls."""
-    pid = int(gateway.wait_worker(name, state="ready")["pid"])
+
+    def pid_of_ready() -> int | None:
+        told: int | None = gateway.wait_worker(name, state="ready")["pid"]  # the launcher may tell it a moment later
+        return told
+
+    pid = until(pid_of_ready, f"the pid of {name}")
+    assert pid is not None
     kill(pid)
     assert wait_gone(pid)
     return pid

@@ -26,6 +26,7 @@ from kruxos.errors import (
     BadRequestError,
     CallerError,
     CancelledError,
+    DeadlineExceededError,
     KruxosError,
     ModelNotFoundError,
     NeedsLoginError,
@@ -148,7 +149,9 @@ class Exchange:
                 last = self._failed(failed.error, failed.failure)
         if last is None:
             self._leave()
-            last = self._failed(CancelledError("cancelled"), "ambiguous" if self._sent else "never_sent")
+            is_late = trio.current_time() >= self.scope.deadline
+            error = DeadlineExceededError("the call's deadline passed") if is_late else CancelledError("cancelled")
+            last = self._failed(error, "ambiguous" if self._sent else "never_sent")
         self.worker.outlet.send(last)
 
     async def _exchange(self) -> wire.Frame:

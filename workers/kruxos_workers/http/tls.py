@@ -134,7 +134,7 @@ class TlsStream:
 
 
 def _broken(error: ssl.SSLError) -> StreamBroken:
-    if isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":  # as older Pythons say it
         return StreamTruncated("TLS ended without its closing message")
     return StreamReset(f"TLS failed: {error.reason or 'unknown reason'}")
 
