@@ -21,6 +21,7 @@ VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
     "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
+    "retry_at",
 )  # fmt: skip
 
 SCHEMA = """\
@@ -37,6 +38,7 @@ SCHEMA = """\
     state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
     since, pid, restarts, last_exit, in_flight, draining, rss_bytes
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
+    retry_at         when a worker that failed is started again by itself
     last_error, last_error_at         the last failed attempt: an error code, and when
     isolation        what of the cage holds: level (full, partial, none, off), missing (what is promised and does not
                      hold), files, ports, system_calls, scopes, unreadable, landlock_version; empty: not known yet"""
