@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from kruxos.cli import asking, operating
+from kruxos.cli.agent_view import answers, chosen, environment, environment_lines, show_lines
 from kruxos.cli.failing import FAILED, OK, USAGE, CommandError
 from kruxos.cli.moments import ago
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
@@ -72,10 +73,17 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _row(agent: dict[str, Any], now: float) -> list[Cell | str]:
-    model = "/".join(each for each in (agent["provider"], agent["model"]) if each) or "default"
     status = Cell(agent["status"], "good" if agent["status"] == "active" else "dim")
     last = ago(agent["last_call_at"], now) or "never"
-    return [agent["name"], status, model, agent["role"] or "chat", agent["fallback"], last, str(agent["calls"])]
+    return [
+        agent["name"],
+        status,
+        chosen(agent) or "default",
+        agent["role"] or "chat",
+        agent["fallback"],
+        last,
+        str(agent["calls"]),
+    ]
 
 
 def _name_options(parser: Parser) -> None:
@@ -102,12 +110,69 @@ def _rotate(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _one_option(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the agent's name")
+    add_json(parser)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    found = operating.operate("agent.show", {"name": arguments.name})
+    if arguments.json:
+        operating.print_json(found)
+        return OK
+    operating.say(*show_lines(found, time.time()))
+    operating.note(found["told"])
+    return OK
+
+
+def _set_model_options(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the agent's name")
+    parser.add_argument(
+        "model", metavar="PROVIDER", nargs="?", help="who answers it: a provider, PROVIDER/MODEL, or a model id"
+    )
+    parser.add_argument("--default", action="store_true", help="nobody of its own: the default for its role")
+
+
+def _set_model(arguments: argparse.Namespace) -> int:
+    if arguments.default == (arguments.model is not None):
+        raise CommandError("give a PROVIDER, or --default", "kruxos agent set-model code-bot claude-api", USAGE)
+    done = operating.operate("agent.set_model", {"name": arguments.name, "model": arguments.model})
+    who = answers(done)
+    operating.say(f"{done['name']} is answered by {who}, from its next call on.")
+    operating.note(done["told"])
+    return OK
+
+
+def _restore_options(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the agent's name")
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    made = operating.operate("agent.restore", {"name": arguments.name})
+    operating.say(f"{made['name']} is let in again, with a new token.", *_token_lines(made))
+    return OK
+
+
+def _env(arguments: argparse.Namespace) -> int:
+    found = operating.operate("agent.show", {"name": arguments.name})
+    if arguments.json:
+        operating.print_json(environment(found))
+    else:
+        operating.show(environment_lines(found))
+    return OK
+
+
 _CREATE_TEXT = """\
 Make an agent and show its token, this once. A client gives it as `token=` or in $KRUXOS_AGENT_TOKEN.
 
 Its calls are answered by --model; then by the default for its role; then by the fallback provider. --fallback says how
 far they may move: any (that order), local_only (never off this machine), same_billing (never from a flat rate to a
 price by use, or back), none."""
+
+_ENV_TEXT = """\
+Print the variables by which an agent's process finds the gateway, for a shell to read. The token is not among them: it
+was shown when it was made, and only its hash is kept."""
+_ENV_EXAMPLES = 'eval "$(kruxos agent env code-bot)"\nkruxos agent env code-bot --json'
 
 VERBS = (
     Verb(
@@ -121,6 +186,18 @@ VERBS = (
         "kruxos agent create --name helper --model local-default --fallback local_only",
     ),
     Verb("list", "all agents", _list, add_json, examples="kruxos agent list\nkruxos agent list --json"),
+    Verb("show", "one agent: who answers it, what it used", _show, _one_option, examples="kruxos agent show code-bot"),
+    Verb(
+        "set-model",
+        "set who answers an agent",
+        _set_model,
+        _set_model_options,
+        "Set who answers an agent, from its next call on, also in sessions that are open.",
+        "kruxos agent set-model code-bot deepseek\n"
+        "kruxos agent set-model code-bot claude-api/claude-opus-4-6\n"
+        "kruxos agent set-model code-bot --default",
+    ),
+    Verb("env", "what an agent's process finds the gateway by", _env, _one_option, _ENV_TEXT, _ENV_EXAMPLES),
     Verb(
         "revoke", "refuse an agent's token from now on", _revoke, _name_options, examples="kruxos agent revoke code-bot"
     ),
@@ -130,5 +207,12 @@ VERBS = (
         _rotate,
         _name_options,
         examples="kruxos agent rotate code-bot",
+    ),
+    Verb(
+        "restore",
+        "let a revoked agent in again, with a new token",
+        _restore,
+        _restore_options,
+        examples="kruxos agent restore code-bot",
     ),
 )

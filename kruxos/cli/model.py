@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from kruxos.cli import asking, login, operating
+from kruxos.cli import model_standing as standing
 from kruxos.cli.failing import FAILED, OK
 from kruxos.cli.model_view import (
     added_lines,
@@ -297,6 +298,7 @@ VERBS = (
         "What is sent for each level of thinking_effort, by provider and model, and what the documentation says.",
         "kruxos model efforts\nkruxos model efforts --json",
     ),
+    *standing.VERBS,
     Verb("test", "one real call", _test, _test_options, _TEST_TEXT, "kruxos model test claude-api"),
     Verb(
         "remove",

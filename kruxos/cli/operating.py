@@ -22,6 +22,16 @@ def operate(name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s:
     return perform(DataDirectory.find(), name, given, **options)
 
 
+def ask_gateway(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Has a running gateway do an operation; nothing is done here. Raises ``GatewayUnreachableError``."""
+    from kruxos.client.control import ControlClient  # noqa: PLC0415 - help texts need none of this
+    from kruxos.config.directory import DataDirectory  # noqa: PLC0415
+    from kruxos.paths import control_socket  # noqa: PLC0415
+
+    given = {key: value for key, value in arguments.items() if value is not None}
+    return ControlClient(address=control_socket(DataDirectory.find().root)).call(name, given)
+
+
 def say(*lines: str) -> None:
     """Prints lines for people."""
     terminal = terminal_of(sys.stdout)
@@ -32,7 +42,7 @@ def say(*lines: str) -> None:
 def show(lines: Iterable[str]) -> None:
     """Prints lines that are made for this terminal already."""
     for line in lines:
-        print(line)
+        print(line, flush=True)
 
 
 def note(told: Sequence[str]) -> None:
@@ -40,6 +50,13 @@ def note(told: Sequence[str]) -> None:
     terminal = terminal_of(sys.stderr)
     for each in told:
         print(styled("note:", "warn", terminal), plain(clean(each), terminal), file=sys.stderr)
+
+
+def print_json_line(value: Any) -> None:
+    """Prints one of many results as JSON, on a line of its own, at once."""
+    import json  # noqa: PLC0415 - only for --json
+
+    print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
 def print_json(value: Any) -> None:

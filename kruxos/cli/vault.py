@@ -31,12 +31,16 @@ def _add_options(parser: Parser) -> None:
     parser.add_argument("--key-stdin", action="store_true", help="read the key from standard input, without a prompt")
 
 
-def _add(arguments: argparse.Namespace) -> int:
-    if arguments.key:
+def _refuse_key(words: list[str]) -> None:
+    if words:
         message = "a key is not given on the command line: other users can read it there, and shells keep it"
         raise CommandError(
             message, "run the command without it and type it when asked; take a new key if this one is real", USAGE
         )
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    _refuse_key(arguments.key)
     operating.operate("vault.plan", {"name": arguments.name})
     key = asking.ask_key(from_stdin=arguments.key_stdin)
     stored = operating.operate("vault.add", {"name": arguments.name, "secret": key})
@@ -66,6 +70,26 @@ def _record(record: dict[str, Any]) -> list[Cell | str]:
 
 def _name_option(parser: Parser) -> None:
     parser.add_argument("name", metavar="RECORD", help="model-provider:NAME, with the provider's name in models.yaml")
+
+
+def _rotate_options(parser: Parser) -> None:
+    _name_option(parser)
+    parser.add_argument("key", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--key-stdin", action="store_true", help="read the key from standard input, without a prompt")
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    _refuse_key(arguments.key)
+    stored = operating.operate("vault.list")["records"]
+    if all(each["name"] != arguments.name for each in stored):
+        raise CommandError("there is no such record in the vault", "kruxos vault list shows those there are")
+    key = asking.ask_key(from_stdin=arguments.key_stdin)
+    done = operating.operate("vault.rotate", {"name": arguments.name, "secret": key})
+    operating.say(
+        f"{done['provider']} has a new key for {done['destination']}; calls under way finish with the old one."
+    )
+    operating.note(["take the old key back where the provider shows it"])
+    return OK
 
 
 def _remove_options(parser: Parser) -> None:
@@ -133,6 +157,14 @@ def _set_passphrase(arguments: argparse.Namespace) -> int:
     return _keep_key_in("passphrase")
 
 
+def _change_passphrase(arguments: argparse.Namespace) -> int:
+    found = operating.operate("vault.status")
+    if found["source"] != "passphrase":
+        kept = f": its key is kept in {found['key_kept_in']}" if found["key_kept_in"] else ""
+        raise CommandError(f"this vault has no passphrase{kept}", "to give it one: kruxos vault key passphrase")
+    return _keep_key_in("passphrase")
+
+
 def _keep_key_in(place: str) -> int:
     wanted: dict[str, Any] = {"place": place}
     if operating.operate("vault.status")["source"] == "passphrase":
@@ -169,6 +201,14 @@ VERBS = (
         add_json,
         examples="kruxos vault list\nkruxos vault list --json",
     ),
+    Verb(
+        "rotate",
+        "give a record a new key",
+        _rotate,
+        _rotate_options,
+        "Give a record that is there a new key, asked for or read from standard input. Where it may go stays as it is.",
+        "kruxos vault rotate model-provider:deepseek\nkruxos vault rotate model-provider:deepseek < key.txt",
+    ),
     Verb("remove", "remove a key", _remove, _remove_options, examples="kruxos vault remove model-provider:deepseek"),
     Verb("import", "move keys that were pasted into models.yaml", _import, examples="kruxos vault import"),
     Verb("lock", "forget the vault's key until it is unlocked", _lock, examples="kruxos vault lock"),
@@ -181,6 +221,12 @@ VERBS = (
         _key_options,
         _KEY_TEXT,
         "kruxos vault key passphrase\nkruxos vault key file",
+    ),
+    Verb(
+        "change-passphrase",
+        "another passphrase for a vault that has one",
+        _change_passphrase,
+        examples="kruxos vault change-passphrase",
     ),
     Verb("set-passphrase", "the same as `key passphrase`", _set_passphrase, examples="kruxos vault set-passphrase"),
 )

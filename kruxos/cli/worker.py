@@ -8,6 +8,7 @@ import time
 
 from kruxos.cli import operating
 from kruxos.cli.failing import OK
+from kruxos.cli.log_file import add_log_options, show_log
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
 from kruxos.cli.status_view import worker_lines
 from kruxos.cli.terminal import terminal_of
@@ -67,6 +68,15 @@ def _reset(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _logs_options(parser: Parser) -> None:
+    _name_option(parser)
+    add_log_options(parser)
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    return show_log(arguments, {"provider": arguments.provider})
+
+
 VERBS = (
     Verb("list", "all workers", _list, add_json, examples="kruxos worker list\nkruxos worker list --json"),
     Verb(
@@ -83,6 +93,14 @@ VERBS = (
         _start,
         _name_option,
         examples="kruxos worker start deepseek",
+    ),
+    Verb(
+        "logs",
+        "what a worker wrote down",
+        _logs,
+        _logs_options,
+        "What a provider's worker wrote down, with the gateway running or not. No key and no prompt is in it.",
+        "kruxos worker logs deepseek\nkruxos worker logs deepseek -n 200 -f",
     ),
     Verb(
         "reset",

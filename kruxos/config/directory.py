@@ -45,6 +45,11 @@ class DataDirectory:
         return self.root / "ledger.db"
 
     @property
+    def events(self) -> Path:
+        """The journal: what happened here, and who did what."""
+        return self.root / "events.jsonl"
+
+    @property
     def jobs(self) -> Path:
         """Batches under way."""
         return self.root / "jobs"
@@ -113,7 +118,7 @@ class DataDirectory:
             problem = unsafe(path, kind="directory", private=path in (self.jobs, self.logs))
             if problem is not None:
                 yield problem
-        for path in (self.models, self.vault, self.vault_key, self.ledger):
+        for path in (self.models, self.vault, self.vault_key, self.ledger, self.events):
             problem = unsafe(path, private=path != self.models)
             if problem is not None:
                 yield problem

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from kruxos import wire
 from kruxos.cores.ports import Sink
@@ -52,6 +52,8 @@ class Carrier(Protocol):
         ...
 
 
+Cooling: TypeAlias = dict[str, tuple[float, str]]
+"""Until when (Unix seconds), and why, each model is left alone, "" for all of them."""
 CarrierT = TypeVar("CarrierT", bound=Carrier)
 
 
@@ -142,7 +144,7 @@ class Desk(Generic[CarrierT]):
         Raises ``BadRequestError``.
         """
         if (self.current is process or self.current is None) and not process.forgotten:
-            self.recovery.told(_cooling_of(frame), unix)
+            self.recovery.told(cooling_of(frame), unix)
             self.health = frame
 
     def forget_limits(self) -> None:
@@ -190,11 +192,11 @@ def _send_open(process: Carrier, number: int, frame: wire.Open, sink: Sink) -> N
     ))  # fmt: skip
 
 
-def _cooling_of(health: wire.Health) -> dict[str, tuple[float, str]]:
+def cooling_of(health: wire.Health) -> Cooling:
     """Until when, and why, each model is left alone, "" for all of them. Raises ``BadRequestError``."""
     places: Mapping[str, object] = Fields(health.state).object("places")
     fields = Fields(places)
-    found: dict[str, tuple[float, str]] = {}
+    found: Cooling = {}
     for name in places:
         place = Fields(fields.object(name))
         until = place.maybe_number("until")

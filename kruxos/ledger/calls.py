@@ -114,6 +114,24 @@ def read_calls(
     return [_call(row) for row in rows]
 
 
+def read_log(
+    database: Database, *, agent: str | None = None, provider: str | None = None, since: float = 0.0, after: int = 0,
+    limit: int = 100,
+) -> tuple[list[Call], int]:  # fmt: skip
+    """The latest steps in the order in which they ended, the newest last; and a cursor.
+
+    Given as ``after``, the cursor brings what was written since, and nothing twice.
+    """
+    with database.reading() as connection:
+        (cursor,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM calls").fetchone()
+        rows = connection.execute(
+            "SELECT * FROM calls WHERE rowid > ?1 AND rowid <= ?2 AND started_at >= ?3"
+            " AND (?4 IS NULL OR agent = ?4) AND (?5 IS NULL OR provider = ?5) ORDER BY rowid DESC LIMIT ?6",
+            (after, cursor, since, agent, provider, limit),
+        ).fetchall()
+    return [_call(row) for row in reversed(rows)], cursor
+
+
 def prune_calls(database: Database, before: float) -> int:
     """Removes rows of calls that started before a time; how many."""
     with database.writing() as connection:

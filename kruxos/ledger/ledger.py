@@ -7,8 +7,9 @@ from typing import Self
 
 from kruxos.config.directory import DataDirectory
 from kruxos.ledger.agents import Agents
-from kruxos.ledger.calls import Call, LedgerWriter, prune_calls, read_calls
+from kruxos.ledger.calls import Call, LedgerWriter, prune_calls, read_calls, read_log
 from kruxos.ledger.database import Database
+from kruxos.ledger.failures import Lately, read_lately
 from kruxos.ledger.keys import Keys
 from kruxos.ledger.usage import Dimension, UsageSum, sum_usage
 
@@ -41,6 +42,17 @@ class Ledger:
     def calls(self, *, call_id: str | None = None, agent: str | None = None, limit: int = 100) -> list[Call]:
         """The latest calls first; or the steps of one call."""
         return read_calls(self._database, call_id=call_id, agent=agent, limit=limit)
+
+    def log(
+        self, *, agent: str | None = None, provider: str | None = None, since: float = 0.0, after: int = 0,
+        limit: int = 100,
+    ) -> tuple[list[Call], int]:  # fmt: skip
+        """The latest steps, the newest last, and a cursor: see ``kruxos.ledger.calls.read_log``."""
+        return read_log(self._database, agent=agent, provider=provider, since=since, after=after, limit=limit)
+
+    def lately(self, provider: str, since: float) -> Lately:
+        """What became of a provider's calls that began since a time (Unix seconds)."""
+        return read_lately(self._database, provider, since)
 
     def prune(self, before: float) -> int:
         """Removes rows of calls that started before a time (Unix seconds); how many."""

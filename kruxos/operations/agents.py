@@ -1,8 +1,9 @@
-"""Agents: create, list, revoke, rotate."""
+"""Agents: create, list, show, set-model, revoke, rotate, restore."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, cast
 
 from kruxos import catalog
@@ -12,8 +13,10 @@ from kruxos.cores.routing import AgentFacts
 from kruxos.fields import Fields
 from kruxos.ledger.agents import FALLBACKS, PURPOSE_CHARS_MAX, Agent, Fallback
 from kruxos.operations.base import Context, Operation, refused
-from kruxos.operations.moves import fallback_warnings
+from kruxos.operations.moves import candidates, fallback_warnings
 from kruxos.operations.names import meant_provider
+from kruxos.operations.usage import usage_row
+from kruxos.paths import agent_socket
 
 _NAME_CHARS_MAX = 256
 
@@ -102,6 +105,63 @@ async def rotate(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "token": token.reveal()}
 
 
+async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """One agent: as it is listed, and ``candidates``, who answers it in which order; ``told``, where its calls may go.
+
+    ``usage`` sums up its calls so far; None where there were none. ``address`` is where it connects.
+    """
+    agent = await _agent(context, Fields(arguments))
+    config = await context.read_config()
+    total = await context.aside(lambda: _total(context, agent.name))
+    latest = await context.aside(lambda: context.ledger.calls(agent=agent.name, limit=1))
+    return _shown(agent) | {
+        "last_call_at": latest[0].started_at if latest else None,
+        "candidates": candidates(config, _facts(agent)),
+        "usage": total,
+        "told": fallback_warnings(config, _facts(agent)),
+        "address": f"ipc://{agent_socket(context.data.root)}",
+        "data_directory": str(context.data.root),
+    }
+
+
+def _total(context: Context, name: str) -> dict[str, Any] | None:
+    context.ledger.writer.flush()
+    sums = context.ledger.usage((), agent=name)
+    return usage_row([], sums[0]) if sums else None
+
+
+async def set_model(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Sets who answers an agent from its next call on, also in sessions that are open. Arguments: name, model.
+
+    ``model`` as in ``agent.create``; None: the defaults again.
+    """
+    fields = Fields(arguments)
+    agent = await _agent(context, fields)
+    config = await context.read_config()
+    provider, model, told = _answers(config, fields.maybe_text("model", limit=_NAME_CHARS_MAX))
+    changed = replace(agent, provider=provider, model=model)
+    await context.aside(lambda: context.ledger.agents.change(changed))
+    if context.gateway is not None:
+        context.gateway.agent_changed(_facts(changed))
+    return _shown(changed) | {"told": [*told, *fallback_warnings(config, _facts(changed))]}
+
+
+async def restore(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Lets a revoked agent in again, by a new ``token``, shown this once: the old one may be why it was revoked."""
+    agent = await _agent(context, Fields(arguments))
+    if agent.revoked_at is None:
+        raise refused(f"the agent {agent.name} is not revoked", f"for a new token: kruxos agent rotate {agent.name}")
+    token = await context.aside(lambda: context.ledger.agents.rotate(agent.name))
+    return {"name": agent.name, "token": token.reveal()}
+
+
+async def _agent(context: Context, fields: Fields) -> Agent:
+    name = fields.text("name", limit=_NAME_CHARS_MAX)
+    if not context.has_ledger:
+        raise refused(f"there is no agent {shown(name)}", "`kruxos agent list` shows those there are")
+    return await context.aside(lambda: context.ledger.agents.get(name))
+
+
 def _shown(agent: Agent) -> dict[str, Any]:
     return {
         "name": agent.name,
@@ -119,6 +179,9 @@ def _shown(agent: Agent) -> dict[str, Any]:
 OPERATIONS = (
     Operation("agent.create", create),
     Operation("agent.list", list_agents, reads=True),
+    Operation("agent.show", show, reads=True),
+    Operation("agent.set_model", set_model),
     Operation("agent.revoke", revoke),
     Operation("agent.rotate", rotate),
+    Operation("agent.restore", restore),
 )

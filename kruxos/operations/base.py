@@ -11,6 +11,7 @@ from kruxos.config.directory import DataDirectory
 from kruxos.config.model import ModelsConfig
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
+from kruxos.cores.routing import AgentFacts
 from kruxos.errors import GatewayUnreachableError, RefusedError
 from kruxos.wire import Open
 
@@ -48,6 +49,10 @@ class LiveGateway(Protocol):
 
     def agent_revoked(self, name: str) -> None:
         """An agent's token is refused from now on: the sessions that it opened end."""
+        ...
+
+    def agent_changed(self, agent: AgentFacts) -> None:
+        """Who answers an agent is another from its next call on, also in sessions that are open."""
         ...
 
     async def ask(self, frame: Open) -> dict[str, Any]:

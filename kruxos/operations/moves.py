@@ -7,6 +7,11 @@ from kruxos.config.model import ROLE_NAMES, ModelsConfig, Provider
 from kruxos.cores.routing import AgentFacts, Plan, ProviderFacts, RoutingFacts, Wish, make_plan
 
 
+def candidates(config: ModelsConfig, agent: AgentFacts) -> list[str]:
+    """Who answers an agent's calls, in order: the providers that are enabled."""
+    return [each.provider for each in make_plan(Wish(), agent, _facts(config)).candidates]
+
+
 def fallback_warnings(config: ModelsConfig, agent: AgentFacts) -> list[str]:
     """What an operator should know of an agent: that its calls may leave the machine, or cost by use."""
     plan = make_plan(Wish(), agent, _facts(config))

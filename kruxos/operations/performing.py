@@ -12,13 +12,15 @@ Loads no more than the question needs; what does the work itself is loaded when 
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 from kruxos.client.control import TIMEOUT_S, ControlClient
 from kruxos.config.problems import DirectoryBusyError, SetupError
-from kruxos.errors import GatewayUnreachableError, RefusedError
+from kruxos.errors import GatewayUnreachableError, KruxosError, RefusedError
 from kruxos.paths import control_socket
 
 if TYPE_CHECKING:
@@ -76,7 +78,28 @@ def _do_here(
 
     operation = OPERATIONS[name]
     with direct_context(data, name, reads=operation.reads, ask_passphrase=ask_passphrase) as context:
-        return _finish(cast("Coroutine[Any, Any, dict[str, Any]]", operation.run(context, arguments)))
+        running = cast("Coroutine[Any, Any, dict[str, Any]]", operation.run(context, arguments))
+        return _finish(running) if operation.reads else _finish_told(data, name, arguments, running)
+
+
+def _finish_told(
+    data: DataDirectory, name: str, arguments: dict[str, Any], running: Coroutine[Any, Any, dict[str, Any]]
+) -> dict[str, Any]:
+    """The same for what changes something: it is in the journal, and on the disk, before anybody hears of it."""
+    from kruxos.ledger.journal import Journal  # noqa: PLC0415 - see the top of this file
+    from kruxos.operations.events import tell_action  # noqa: PLC0415
+
+    outcome = "failed"
+    with closing(running), Journal.open(data) as journal:
+        try:
+            result = _finish(running)
+            outcome = "done"
+        except KruxosError as error:
+            outcome = error.code
+            raise
+        finally:
+            tell_action(journal, name, arguments, uid=os.geteuid(), pid=os.getpid(), outcome=outcome)
+    return result
 
 
 def _finish(running: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:

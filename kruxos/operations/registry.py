@@ -6,17 +6,25 @@ from kruxos.operations import (
     agents,
     catalogue,
     efforts,
+    events,
     logins,
+    logs,
     matrix,
     models,
+    recommending,
     remote,
+    standing,
     testing,
     usage,
     vault,
+    verification,
     workers,
 )
 from kruxos.operations.base import Operation
 
-_MODULES = (workers, models, logins, catalogue, efforts, matrix, remote, testing, vault, agents, usage)
+_MODULES = (
+    workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
+    agents, usage, logs, events,
+)  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

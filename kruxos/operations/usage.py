@@ -33,7 +33,11 @@ async def usage(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     if not context.has_ledger:
         return {"by": list(by), "rows": [], "total": None}
     rows, total = await context.aside(lambda: _sums(context, by, narrow))
-    return {"by": list(by), "rows": [_row(by, each) for each in rows], "total": _row([], total[0]) if total else None}
+    return {
+        "by": list(by),
+        "rows": [usage_row(by, each) for each in rows],
+        "total": usage_row([], total[0]) if total else None,
+    }
 
 
 def _sums(context: Context, by: list[Dimension], narrow: dict[str, Any]) -> tuple[list[UsageSum], list[UsageSum]]:
@@ -43,7 +47,8 @@ def _sums(context: Context, by: list[Dimension], narrow: dict[str, Any]) -> tupl
     return (ledger.usage(by, **narrow) if by else total), total
 
 
-def _row(by: list[Dimension], found: UsageSum) -> dict[str, Any]:
+def usage_row(by: list[Dimension], found: UsageSum) -> dict[str, Any]:
+    """A sum as a map: its group by dimension, its counts, costs as decimal text."""
     values = asdict(found)
     group = values.pop("group")
     values["cost"] = {currency: format(amount, "f") for currency, amount in found.cost.items()}

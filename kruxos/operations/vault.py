@@ -1,4 +1,4 @@
-"""The vault: add, list, remove, import, lock, unlock, status, and where its key is kept.
+"""The vault: add, list, rotate, remove, import, lock, unlock, status, and where its key is kept.
 
 Secrets come in the operation's arguments, over a socket that only its owner can open, and go nowhere else.
 """
@@ -54,6 +54,30 @@ async def plan(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     if context.has_vault:
         _need_unlocked(context.unlocked_vault())
     return {"provider": name, "destination": str(destination(provider))}
+
+
+async def rotate(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Gives a record that is there a new secret; where it may go stays. Arguments: name (model-provider:NAME), secret.
+
+    The provider's worker is replaced: calls under way finish with the old key.
+    """
+    fields = Fields(arguments)
+    name = _provider_of(fields)
+    secret, record = _secret(fields, "secret"), record_name(name)
+
+    def change() -> str:
+        vault = context.unlocked_vault()
+        entry = next((each for each in vault.list() if each.name == record), None)
+        if entry is None:
+            raise refused(f"there is no {record} in the vault", f"kruxos vault add {record} api-key")
+        if entry.kind == "oauth":
+            raise refused(f"{record} is a login, not a key", f"kruxos model login {name}")
+        vault.rotate(record, secret)
+        return str(entry.destination)
+
+    to = await context.aside(change)
+    await context.secret_stored(name)
+    return {"name": record, "provider": name, "destination": to}
 
 
 async def list_records(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -188,6 +212,7 @@ OPERATIONS = (
     Operation("vault.add", add),
     Operation("vault.plan", plan, reads=True),
     Operation("vault.list", list_records, reads=True),
+    Operation("vault.rotate", rotate),
     Operation("vault.remove", remove),
     Operation("vault.import", import_keys),
     Operation("vault.lock", lock),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,8 +15,10 @@ from kruxos import wire
 from kruxos.config.problems import SetupError
 from kruxos.errors import BadRequestError, InternalError, KruxosError, RefusedError
 from kruxos.operations import OPERATIONS, Context
+from kruxos.operations.events import tell_action
 from kruxos.service.journal import LOG
-from kruxos.transport import Door, Inbound
+from kruxos.service.telling import Teller
+from kruxos.transport import Door, Inbound, Peer
 
 
 @dataclass(slots=True)
@@ -24,6 +28,7 @@ class ControlDoor:
     door: Door
     context: Context
     nursery: trio.Nursery
+    teller: Teller
 
     async def serve(self) -> None:
         """Takes questions until the door is closed."""
@@ -39,12 +44,12 @@ class ControlDoor:
             if len(frames) != 1 or not isinstance(frames[0], wire.Open):
                 raise BadRequestError("a question here is exactly one open frame")
             number = frames[0].id
-            answer = await self._run(frames[0], turn)
+            answer = await self._run(frames[0], turn, inbound.peer)
         except KruxosError as error:
             answer = wire.Error(id=number, error=error.to_wire(), failure="never_sent")
         self.door.reply(inbound.to, wire.encode(answer))
 
-    async def _run(self, frame: wire.Open, turn: trio.Lock) -> wire.Frame:
+    async def _run(self, frame: wire.Open, turn: trio.Lock, peer: Peer) -> wire.Frame:
         operation = OPERATIONS.get(frame.op)
         if operation is None:
             raise BadRequestError(f"there is no operation {frame.op}", field="op")
@@ -53,7 +58,7 @@ class ControlDoor:
             if operation.reads:
                 result = await operation.run(self.context, arguments)
             else:
-                async with turn:
+                async with turn, self._told(frame.op, arguments, peer):
                     result = await operation.run(self.context, arguments)
             return wire.End(id=frame.id, body=msgpack.packb(result))
         except SetupError as error:
@@ -63,6 +68,20 @@ class ControlDoor:
         except Exception as error:  # noqa: BLE001 - an operator's mistake or ours must not end the gateway
             LOG.exception("operation %s failed", frame.op)
             raise InternalError(f"{frame.op} failed: {type(error).__name__}") from None
+
+    @asynccontextmanager
+    async def _told(self, op: str, arguments: dict[str, Any], peer: Peer) -> AsyncGenerator[None]:
+        """What an operator does is in the journal, and on the disk, before it is answered."""
+        outcome = "failed"
+        try:
+            yield
+            outcome = "done"
+        except KruxosError as error:
+            outcome = error.code
+            raise
+        finally:
+            tell_action(self.teller.journal, op, arguments, uid=peer.uid, pid=peer.pid, outcome=outcome)
+            await self.teller.sync()
 
 
 def _arguments(body: bytes) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import trio
 
 from kruxos import wire
 from kruxos.cores import supervision
+from kruxos.cores.dispatching import Cooling, cooling_of
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
@@ -49,10 +50,12 @@ class Fleet:
         tell: Callable[[str, supervision.Announce], None],
         logins: LoginStore,
         names: Names | None = None,
+        cooled: Callable[[str, Cooling, Cooling], None] | None = None,
     ) -> None:
         self._launching, self._timers, self._nursery = launching, timers, nursery
         self._setup_of, self._log_of, self._tell, self._logins = setup_of, log_of, tell, logins
         self._names = names or Names(nursery)
+        self._cooled = cooled
         self._dispatches = 0
         self.providers: dict[str, Provider] = {}
 
@@ -275,7 +278,10 @@ class Fleet:
                 process.rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
             case wire.Health():
+                before = cooling_of(provider.health)
                 provider.on_health(process, frame, time.time())
+                if self._cooled is not None:
+                    self._cooled(provider.name, before, cooling_of(provider.health))
             case _:
                 self._on_life(provider, process, frame, setup)
 

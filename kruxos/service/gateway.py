@@ -38,6 +38,7 @@ from kruxos.service.launching import Launching
 from kruxos.service.providers import Provider, Setup
 from kruxos.service.setups import login_of, routing_facts, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
+from kruxos.service.telling import Teller
 from kruxos.transport import Peer
 from kruxos.vault.vault import Vault, record_name
 from kruxos.wire import Open
@@ -59,6 +60,7 @@ class Gateway:
     config: ModelsConfig
     launching: Launching
     nursery: trio.Nursery
+    teller: Teller
     started_at: float = field(default_factory=time.time)
     config_problem: str = ""
     notices: list[str] = field(default_factory=list[str])
@@ -74,16 +76,24 @@ class Gateway:
 
     def setup_of(self, name: str) -> Setup:
         """What a provider's worker is told. Raises ``KruxosError``."""
-        return worker_setup(self._configured(name), self.vault)
+        configured = self._configured(name)
+        setup = worker_setup(configured, self.vault)
+        if setup.secret:
+            self.teller.tell("vault", record_name(name), use="given to its worker")
+        return setup
 
     def lend_login(self, provider: str) -> bytes:
         """A provider's login as it is stored, to be renewed. Raises ``KruxosError``."""
-        return login_of(self._configured(provider), self.vault).reveal_bytes()
+        login = login_of(self._configured(provider), self.vault).reveal_bytes()
+        self.teller.tell("vault", record_name(provider), use="lent to be renewed")
+        return login
 
     def store_login(self, provider: str, lent: bytes, record: bytes) -> bool:
         """Stores a renewed login; False where the one that was lent is not there any more. Raises ``KruxosError``."""
         to = destination(self._configured(provider))
-        return self.vault.swap(record_name(provider), Secret(lent), Secret(record), to)
+        stored = self.vault.swap(record_name(provider), Secret(lent), Secret(record), to)
+        self.teller.tell("login", provider, outcome="renewed" if stored else "replaced meanwhile")
+        return stored
 
     def _configured(self, name: str) -> Configured:
         provider = self.config.providers.get(name)
@@ -113,6 +123,7 @@ class Gateway:
 
     def booked(self, running: Running, row: Row) -> None:
         """Puts a row of a call into the ledger."""
+        self.teller.booked(running.agent.name, row)
         total = row.cost.get("total")
         self.ledger.writer.append(
             Call(
@@ -172,6 +183,7 @@ class Gateway:
         except SetupError as error:
             self.config_problem = str(error)
             LOG.error("models.yaml is not used: %s", error.message)
+            self.teller.tell("reload", self.data.models.name, outcome="refused")
             raise
         return self.apply(config)
 
@@ -189,6 +201,7 @@ class Gateway:
         ]
         if told:
             LOG.info("%s in force: %s", self.data.models.name, "; ".join(told))
+            self.teller.tell("reload", self.data.models.name, outcome="; ".join(told))
         return "; ".join(told) or "nothing changed"
 
     def supervise(self, provider: str, event: supervision.Event) -> None:
@@ -215,6 +228,12 @@ class Gateway:
         """An agent's token is refused from now on: the sessions that it opened end."""
         for session in [each for each in self.door.sessions if each.agent.name == name]:
             session.end("the agent was revoked")
+
+    def agent_changed(self, agent: AgentFacts) -> None:
+        """Who answers an agent is another from its next call on, also in sessions that are open."""
+        for session in self.door.sessions:
+            if session.agent.name == agent.name:
+                session.agent = agent
 
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
@@ -286,6 +305,7 @@ class Gateway:
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
             isolation={} if provider is None else provider.isolation,
+            retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
         )
 
 

@@ -22,6 +22,7 @@ from kruxos.config.model import ModelsConfig
 from kruxos.config.problems import SetupError
 from kruxos.cores.idempotency import KEEP_S
 from kruxos.launcher import linux
+from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
@@ -30,10 +31,11 @@ from kruxos.service.control import ControlDoor
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
 from kruxos.service.gateway import Gateway
-from kruxos.service.journal import LOG, close_log, open_log, tell_change
+from kruxos.service.journal import LOG, close_log, open_log
 from kruxos.service.launching import Launching
 from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
+from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
 from kruxos.service.watch import watch
 from kruxos.transport import AddressUnusableError, Peer, Transport
@@ -69,9 +71,12 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         fresh = models_file.create_models(data.models)
         vault = closing.enter_context(Vault.open(data))
         ledger = closing.enter_context(Ledger.open(data, time.time()))
+        journal = closing.enter_context(Journal.open(data))
         config, problem = _first_config(data)
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
-        trio.run(_run, data, vault, ledger, config, problem)
+        journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
+        closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem)
     return 0
 
 
@@ -117,19 +122,25 @@ def _tell_start(data: DataDirectory, vault: Vault, *, fresh: bool, notice: str) 
         LOG.warning("%s", notice)
 
 
-async def _run(data: DataDirectory, vault: Vault, ledger: Ledger, config: ModelsConfig, problem: str) -> None:
+async def _run(
+    data: DataDirectory, vault: Vault, ledger: Ledger, teller: Teller, config: ModelsConfig, problem: str
+) -> None:
     log_fd = os.open(data.logs / "launcher.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
     stopping = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            gateway = Gateway(data, vault, ledger, config, launching, nursery, config_problem=problem)
-            gateway.fleet = Fleet(launching, timers, nursery, gateway.setup_of, gateway.log_of, tell_change, gateway)
+            gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, config_problem=problem)
+            gateway.fleet = Fleet(
+                launching, timers, nursery, gateway.setup_of, gateway.log_of, teller.changed, gateway,
+                cooled=teller.cooling,
+            )  # fmt: skip
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
             nursery.start_soon(launching.run)
             nursery.start_soon(gateway.flush_ledger)
+            nursery.start_soon(teller.run)
             nursery.start_soon(gateway.keybook.run)
             nursery.start_soon(_reap_strays, gateway)
             _open_doors(gateway, NngTransport(nursery), nursery)
@@ -163,7 +174,7 @@ def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -
     control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
     context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
     nursery.start_soon(gateway.door.serve, door)
-    nursery.start_soon(ControlDoor(control, context, nursery).serve)
+    nursery.start_soon(ControlDoor(control, context, nursery, gateway.teller).serve)
 
 
 def _our_user(peer: Peer) -> bool:

@@ -44,6 +44,8 @@ class WorkerStatus:
     """Memory of the process that takes calls."""
     isolation: dict[str, Any] = field(default_factory=dict[str, Any])
     """What of the cage was achieved for it."""
+    retry_at: float | None = None
+    """When a worker that failed is started again by itself."""
 
 
 @dataclass(frozen=True, slots=True)

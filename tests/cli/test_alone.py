@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -167,6 +168,24 @@ class TestVault:
         assert run("vault remove model-provider:one").out == "Removed model-provider:one.\n"
         assert "no credentials configured" in run("model list").out
 
+    def test_a_key_is_rotated(self, run: Command) -> None:
+        run("model add deepseek", KEY)
+        told = run("vault rotate model-provider:deepseek", "sk-another-0123456789")
+        assert told.out == (
+            "deepseek has a new key for https://api.deepseek.com:443; calls under way finish with the old one.\n"
+        )
+        told = run("vault rotate model-provider:groq", KEY)
+        assert told.err.startswith("error: there is no such record in the vault\n")
+
+    def test_a_passphrase_is_changed_where_there_is_one(self, run: Command) -> None:
+        run("model add deepseek", KEY)
+        told = run("vault change-passphrase", "x\ny\n")
+        assert told.err.endswith("fix: to give it one: kruxos vault key passphrase\n")
+        assert run("vault key passphrase", "first words here\n").code == 0
+        assert run("vault change-passphrase", "wrong words\nsecond words here\n").code == 1
+        assert run("vault change-passphrase", "first words here\nsecond words here\n").code == 0
+        assert run("vault change-passphrase", "first words here\nthird\n").code == 1
+
     def test_a_pasted_key_is_moved(self, run: Command, kruxos: Kruxos) -> None:
         kruxos.write_models(f"providers:\n  x:\n    type: anthropic\n    api_key: {KEY}\n")
         told = run("model list")
@@ -185,6 +204,64 @@ class TestVault:
         assert wrong == Told(1, "", "error: this is not the vault's passphrase\nfix: try again\n")
         assert run("vault key file", "correct horse battery\n").code == 0
         assert run("vault status").out.startswith("Vault:   unlocked\n")
+
+
+class TestStanding:
+    def test_a_provider_is_shown_without_what_is_not_set(self, run: Command) -> None:
+        run("model add deepseek", KEY)
+        shown = run("model show deepseek").out
+        assert "Key:          stored for https://api.deepseek.com:443\n" in shown
+        assert "Default for:  chat\n" in shown
+        assert "Through" not in shown
+        assert json.loads(run("model show deepseek --json").out)["dialect"] == "openai-chat"
+
+    def test_why_says_what_mends_it(self, run: Command, kruxos: Kruxos) -> None:
+        kruxos.write_models("providers:\n  deepseek:\n    type: openai\n    base_url: https://api.deepseek.com/v1\n")
+        assert run("model why deepseek").out == (
+            "deepseek: no credentials configured (the gateway is not running).\n"
+            "  0 answered\n"
+            "  fix: kruxos vault add model-provider:deepseek api-key\n"
+        )
+        assert run("model why deepseek --since once").code == 2
+
+    def test_recommendations_are_a_table_and_a_command(self, run: Command, kruxos: Kruxos) -> None:
+        told = run("model recommend reasoning").out
+        assert re.search(r"^best reasoning +anthropic +claude-opus-\S+ +\$", told, re.MULTILINE)
+        assert re.search(r"^Add one: kruxos model add anthropic --model claude-opus-\S+$", told, re.MULTILINE)
+        assert run("model recommend nonsense").out.startswith("Nothing is recommended for this.")
+        assert not kruxos.root.exists()
+
+
+class TestOneAgent:
+    def test_what_is_shown_of_it_and_its_variables_hold_no_token(self, run: Command, kruxos: Kruxos) -> None:
+        run("model add local")
+        run("agent create a --model local-default")
+        shown = run("agent show a").out
+        assert "Answered by: local-default\nIn order:    local-default\nFallback:    any\n" in shown
+        assert "Last call:   never\n" in shown
+        told = run("agent env a")
+        assert f"export KRUXOS_DATA_DIR={kruxos.root}\n" in told.out
+        assert "TOKEN" not in told.out.replace("KRUXOS_AGENT_TOKEN", "")
+        assert json.loads(run("agent env a --json").out)["address"] == f"ipc://{kruxos.root}/run/agents/agent.sock"
+
+    def test_it_is_given_another_model_and_the_default_again(self, run: Command) -> None:
+        run("model add local")
+        run("agent create a")
+        assert run("agent set-model a local-default").out == "a is answered by local-default, from its next call on.\n"
+        assert run("agent set-model a --default").out == (
+            "a is answered by the default for chat, from its next call on.\n"
+        )
+        assert run("agent set-model a").code == 2
+        assert run("agent set-model a local-default --default").code == 2
+
+    def test_it_is_revoked_and_restored(self, run: Command) -> None:
+        run("agent create a")
+        assert run("agent restore a").err.startswith("error: the agent a is not revoked\n")
+        run("agent revoke a")
+        assert run("agent restore a").out == (
+            "a is let in again, with a new token.\nName:  a\nToken: TOKEN\n"
+            "Save this token — it will not be shown again.\n"
+        )
 
 
 class TestAgents:

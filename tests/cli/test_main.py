@@ -36,6 +36,8 @@ COMMANDS = [
     "vault list", "vault remove", "vault import", "vault lock", "vault unlock", "vault status", "vault key",
     "vault set-passphrase", "worker list", "worker reset", "worker restart", "worker stop", "worker start",
     "agent create", "agent list", "agent revoke", "agent rotate",
+    "verify", "logs", "worker logs", "vault rotate", "vault change-passphrase", "agent show", "agent set-model",
+    "agent env", "agent restore", "model show", "model why", "model recommend", "events",
 ]  # fmt: skip
 
 
@@ -112,6 +114,7 @@ class TestWrongUsage:
             ["vault", "add", "model-provider:x", "api-key", CANARY],
             ["vault", "add", "model-provider:x", CANARY],
             ["vault", "add", CANARY, "api-key"],
+            ["vault", "rotate", "model-provider:x", CANARY],
             ["model", "add", "anthropic", CANARY],
             ["model", "add", "anthropic", "--key", CANARY],
             ["model", "add", "anthropic", f"--api-key={CANARY}"],

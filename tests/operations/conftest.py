@@ -16,6 +16,7 @@ from kruxos.config.model import ModelsConfig
 from kruxos.config.models_file import load_models
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
+from kruxos.cores.routing import AgentFacts
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import OPERATIONS, Context, perform
 from kruxos.vault.vault import Vault
@@ -97,6 +98,9 @@ class PlayedGateway:
 
     def agent_revoked(self, name: str) -> None:
         self.log.append(("agent_revoked", name))
+
+    def agent_changed(self, agent: AgentFacts) -> None:
+        self.log.append(("agent_changed", agent))
 
     async def ask(self, frame: Open) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()

@@ -145,3 +145,86 @@ class TestRevoking:
     def test_an_agent_that_there_is_not_is_told(self, direct: Direct) -> None:
         with pytest.raises(RefusedError, match="there is no agent a"):
             direct("agent.revoke", name="a")
+
+
+class TestShowing:
+    def test_it_says_who_answers_in_which_order_and_what_was_used(self, direct: Direct) -> None:
+        direct.write(THREE)
+        direct("agent.create", name="a", model="local-default", purpose="helps")
+        with Ledger.open(direct.data, 0.0) as ledger:
+            ledger.writer.append(Call("c", 5.0, "a", "claude-api", "m", "answered"))
+        shown = direct("agent.show", name="a")
+        assert shown["candidates"] == ["local-default", "claude-api"]
+        assert (shown["usage"]["calls"], shown["last_call_at"], shown["purpose"]) == (1, 5.0, "helps")
+        assert "leave this machine" in shown["told"][0]
+        assert shown["address"] == f"ipc://{direct.data.root}/run/agents/agent.sock"
+
+    def test_its_token_is_never_shown_again(self, direct: Direct) -> None:
+        direct.write(THREE)
+        token = direct("agent.create", name="a")["token"]
+        assert token not in str(direct("agent.show", name="a"))
+
+    def test_before_its_first_call_nothing_was_used(self, direct: Direct) -> None:
+        direct.write(THREE)
+        direct("agent.create", name="a")
+        shown = direct("agent.show", name="a")
+        assert (shown["usage"], shown["last_call_at"]) == (None, None)
+
+    def test_an_agent_that_there_is_not_is_told(self, direct: Direct) -> None:
+        with pytest.raises(RefusedError, match="there is no agent a"):
+            direct("agent.show", name="a")
+        assert not direct.data.root.exists()
+
+
+class TestItsModel:
+    def test_it_is_answered_by_another_and_the_rest_stays(self, direct: Direct) -> None:
+        direct.write(THREE)
+        token = direct("agent.create", name="a", model="claude-api", purpose="p", fallback="none")["token"]
+        changed = direct("agent.set_model", name="a", model="local-default")
+        assert (changed["provider"], changed["purpose"], changed["fallback"]) == ("local-default", "p", "none")
+        with Ledger.open(direct.data, 0.0) as ledger:
+            assert ledger.agents.authenticate(Secret(token)).provider == "local-default"
+
+    def test_open_sessions_hear_of_it(self, live: Live) -> None:
+        live.start_with(THREE)
+        live("agent.create", name="a", role="autonomous")
+        live("agent.set_model", name="a", model="claude-api/claude-opus-4-6")
+        assert live.gateway.log == [
+            ("agent_changed", AgentFacts("a", "claude-api/claude-opus-4-6", "autonomous", "any"))
+        ]
+
+    def test_without_a_model_it_is_the_defaults_again(self, direct: Direct) -> None:
+        direct.write(THREE)
+        direct("agent.create", name="a", model="local-default/llama3.3:8b")
+        changed = direct("agent.set_model", name="a")
+        assert (changed["provider"], changed["model"]) == (None, None)
+
+    def test_where_its_calls_may_go_now_is_told(self, direct: Direct) -> None:
+        direct.write(THREE)
+        direct("agent.create", name="a", model="claude-api")
+        assert "leave this machine" in direct("agent.set_model", name="a", model="local-default")["told"][0]
+
+    def test_a_provider_that_there_is_not_changes_nothing(self, direct: Direct) -> None:
+        direct.write(THREE)
+        direct("agent.create", name="a", model="claude-api")
+        with pytest.raises(RefusedError, match="there is no provider deepseek"):
+            direct("agent.set_model", name="a", model="deepseek")
+        assert direct("agent.show", name="a")["provider"] == "claude-api"
+
+
+class TestRestoring:
+    def test_a_revoked_agent_comes_in_again_by_a_new_token_alone(self, direct: Direct) -> None:
+        old = direct("agent.create", name="a")["token"]
+        direct("agent.revoke", name="a")
+        new = direct("agent.restore", name="a")["token"]
+        with Ledger.open(direct.data, 0.0) as ledger:
+            assert ledger.agents.authenticate(Secret(new)).name == "a"
+            with pytest.raises(UnauthorizedError):
+                ledger.agents.authenticate(Secret(old))
+
+    def test_one_that_is_not_revoked_keeps_its_token(self, direct: Direct) -> None:
+        token = direct("agent.create", name="a")["token"]
+        with pytest.raises(RefusedError, match="is not revoked"):
+            direct("agent.restore", name="a")
+        with Ledger.open(direct.data, 0.0) as ledger:
+            assert ledger.agents.authenticate(Secret(token)).name == "a"

@@ -100,6 +100,27 @@ class TestListing:
         assert not direct.data.vault.exists()
 
 
+class TestRotating:
+    def test_the_record_has_the_new_key_for_the_same_place(self, direct: Direct) -> None:
+        direct.write(DEEPSEEK)
+        direct("vault.add", name=RECORD, secret="an-old-key")
+        assert direct("vault.rotate", name=RECORD, secret=KEY)["destination"] == "https://api.deepseek.com:443"
+        with Vault.open(direct.data) as vault:
+            assert key_in(vault, direct) == KEY
+
+    def test_a_record_that_there_is_not_is_not_made(self, direct: Direct) -> None:
+        direct.write(DEEPSEEK)
+        with pytest.raises(RefusedError, match="kruxos vault add model-provider:deepseek api-key"):
+            direct("vault.rotate", name=RECORD, secret=KEY)
+        assert direct("vault.list")["records"] == []
+
+    def test_the_worker_is_replaced(self, live: Live) -> None:
+        live.start_with(DEEPSEEK)
+        live("vault.add", name=RECORD, secret="an-old-key")
+        live("vault.rotate", name=RECORD, secret=KEY)
+        assert live.gateway.log[-1] == ("secrets_changed", "deepseek")
+
+
 class TestRemoving:
     def test_the_record_goes(self, direct: Direct) -> None:
         direct.write(DEEPSEEK)

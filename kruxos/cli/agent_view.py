@@ -1,0 +1,69 @@
+"""What ``kruxos agent show`` and ``kruxos agent env`` print. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kruxos.cli.moments import ago, day, money
+
+TOKEN_VARIABLE = "KRUXOS_AGENT_TOKEN"  # noqa: S105 - a variable's name
+
+
+def chosen(agent: Mapping[str, Any]) -> str:
+    """The provider, the model, or both, that the agent was given; empty: neither."""
+    return "/".join(each for each in (agent["provider"], agent["model"]) if each)
+
+
+def answers(agent: Mapping[str, Any]) -> str:
+    """Who answers an agent, in words."""
+    return chosen(agent) or f"the default for {agent['role'] or 'chat'}"
+
+
+def show_lines(agent: Mapping[str, Any], now: float) -> list[str]:
+    """``agent show``."""
+    return [f"{title + ':':<13}{value}" for title, value in _facts(agent, now) if value]
+
+
+def _facts(agent: Mapping[str, Any], now: float) -> Iterator[tuple[str, str]]:
+    yield "Name", agent["name"]
+    revoked = f" ({day(agent['revoked_at'])})" if agent["revoked_at"] is not None else ""
+    yield "Status", agent["status"] + revoked
+    yield "Purpose", agent["purpose"]
+    yield "Answered by", answers(agent)
+    yield "In order", ", ".join(agent["candidates"]) or "nobody"
+    yield "Fallback", agent["fallback"]
+    yield "Created", day(agent["created_at"])
+    yield "Last call", ago(agent["last_call_at"], now) or "never"
+    usage = agent["usage"]
+    if usage is None:
+        return
+    failed = f", {usage['failed_calls']:,} failed" if usage["failed_calls"] else ""
+    yield "Calls", f"{usage['calls']:,}{failed}"
+    inputs = usage["uncached_input_tokens"] + usage["cache_read_tokens"] + usage["cache_write_tokens"]
+    yield "Tokens", f"{inputs:,} in, {usage['output_tokens']:,} out"
+    yield "Cost", money(usage["cost"])
+
+
+def environment(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """``agent env --json``: the variables, and the address for who speaks the protocol itself."""
+    return {
+        "name": agent["name"],
+        "environment": {"KRUXOS_DATA_DIR": agent["data_directory"]},
+        "token_variable": TOKEN_VARIABLE,
+        "address": agent["address"],
+    }
+
+
+def environment_lines(agent: Mapping[str, Any]) -> list[str]:
+    """``agent env``, for a shell."""
+    name = agent["name"]
+    return [
+        f"# {name}, with the Python client: Client(agent={name!r})",
+        *(f"export {key}={shlex.quote(value)}" for key, value in environment(agent)["environment"].items()),
+        "# Its token was shown when it was made; it is asked for here, so that no file and no history has it:",
+        f"#   read -rs {TOKEN_VARIABLE} && export {TOKEN_VARIABLE}",
+        f"# If it is lost: kruxos agent rotate {name}",
+        f"# With nng, in any language (docs/protocol.md), the address is {agent['address']}",
+    ]
