@@ -135,6 +135,10 @@ def leave_calls_waiting_for_the_stopped(patch: Patch) -> None:
     patch.setattr(Desk, "announced", silent)
 
 
+def wait_as_long_as_those_before(patch: Patch) -> None:
+    patch.setattr(Limits, "_overdue", lambda *_: [])
+
+
 @dataclass(frozen=True, slots=True)
 class Bug:
     """``rules``: one of these judges has to notice."""
@@ -163,6 +167,7 @@ PLANTED = (
     Bug(let_old_answers_end_a_cooldown, ("a_cooldown_is_obeyed",)),
     Bug(trust_the_silent, ("everything_is_at_rest", "every_provider_answers_again")),
     Bug(leave_calls_waiting_for_the_stopped, ("nobody_waits_for_what_does_not_come",)),
+    Bug(wait_as_long_as_those_before, ("the_gate_keeps_nobody_for_too_long",)),
 )
 
 

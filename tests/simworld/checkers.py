@@ -152,6 +152,11 @@ def every_wait_is_bounded(story: Story) -> Iterator[str]:
             yield f"{seen.agent} {seen.frame.id} was answered {late_s:.1f} s after its deadline"
 
 
+def the_gate_keeps_nobody_for_too_long(story: Story) -> Iterator[str]:
+    for upstream in story.upstreams.values():
+        yield from upstream.kept
+
+
 def a_cooldown_is_obeyed(story: Story) -> Iterator[str]:
     """A worker that was told when to come back does not come before."""
     for upstream in story.upstreams.values():
@@ -223,6 +228,7 @@ CHECKERS: tuple[Callable[[Story], Iterator[str]], ...] = (
     after_content_nobody_else_is_asked,
     what_must_stay_here_stays_here,
     every_wait_is_bounded,
+    the_gate_keeps_nobody_for_too_long,
     a_cooldown_is_obeyed,
     a_workers_end_is_told_at_once,
     nobody_waits_for_what_does_not_come,

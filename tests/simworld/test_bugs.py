@@ -6,7 +6,7 @@ import pytest
 
 from tests.simworld.bugs import PLANTED, Bug, seeds_until_found
 
-SEEDS_MAX = 300
+SEEDS_MAX = 1000
 
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)

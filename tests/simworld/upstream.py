@@ -76,6 +76,8 @@ class Upstream:
         self.posts: list[Post] = []
         self.asked_at: list[float] = []
         """Every try to reach it, also those that were refused a connection."""
+        self.kept: list[str] = []
+        """Attempts that stood at the gate for longer than they may."""
         self.calm = False
         """Nothing goes wrong by itself any more."""
 

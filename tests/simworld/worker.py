@@ -19,6 +19,7 @@ BEAT_EVERY_S = 2.0
 FIRST_EVENT_S = 25.0
 IDLE_S = 15.0
 TOKENS = 10
+GATE_LATE_S = 0.05
 
 
 class Worker:
@@ -124,10 +125,12 @@ class Attempt:
     _course: Course | None = None
     _said: int = 0
     _held: bool = False
+    _since: float = 0.0
     _bodies: list[bytes] = field(default_factory=list[bytes])
 
     def start(self) -> None:
         frame, worker = self.frame, self.worker
+        self._since = worker.world.time
         self._ask = Ask(frame.id, frame.agent or "", frame.model or worker.model, TOKENS, frame.wait_s)
         if frame.deadline_s is not None:
             worker.after(frame.deadline_s, self.cancel)
@@ -138,6 +141,9 @@ class Attempt:
             worker.wake()
 
     def on_verdict(self, verdict: Admitted | Refused) -> None:
+        waited_s = self.worker.world.time - self._since
+        if self.frame.wait_s is not None and waited_s > self.frame.wait_s + GATE_LATE_S:
+            self.worker.upstream.kept.append(f"dispatch {self.frame.id} waited {waited_s:.1f} of {self.frame.wait_s} s")
         if isinstance(verdict, Refused):
             self.state = "refused"
             self._last(self._error(verdict.error, "never_sent"))

@@ -202,6 +202,17 @@ class TestWindow:
         assert isinstance(verdict, Refused)
         assert isinstance(limits.ask(ask(3, wait_s=0.0), 0.0), Refused)
 
+    def test_whoever_stands_behind_a_more_patient_one_does_not_wait_as_long(self) -> None:
+        limits = limits_of(concurrency=1)
+        limits.ask(ask(1), 0.0)
+        assert limits.ask(ask(2, wait_s=20.0), 0.0) == Waiting(2)
+        assert limits.ask(ask(3, wait_s=0.5), 0.0) == Waiting(3)
+        assert limits.next_wake(0.0) == 0.5
+        (verdict,) = limits.verdicts(0.5)
+        assert isinstance(verdict, Refused)
+        assert verdict.id == 3
+        assert limits.next_wake(0.5) == 20.0
+
     def test_it_shrinks_once_for_those_under_way_and_grows_when_it_holds_back(self) -> None:
         limits = limits_of()
         for number in range(30):

@@ -100,6 +100,9 @@ class _Obstacle(NamedTuple):
     until: float | None
 
 
+_BEHIND = _Obstacle(RateLimitedError, "others wait before it", None)
+
+
 @dataclass(slots=True)
 class Limits:
     """The limits of one provider, as far as they are known."""
@@ -166,11 +169,23 @@ class Limits:
                     self._queue.take(owner)
                     found.append(verdict)
                     progress = True
+        return [*found, *self._overdue(now)]
+
+    def _overdue(self, now: float) -> list[Verdict]:
+        """Those behind others whose own time is over: they do not wait as long as the ones before them may."""
+        found: list[Verdict] = []
+        for item in [each for each in self._queue if now >= each.since + _least_wait_s(each.ask)]:
+            obstacle = self._obstacle(item.ask, now) or _BEHIND
+            refused = self._refusal(item, obstacle, now)
+            if refused is not None:
+                self._queue.remove(_line(item.ask), item)
+                found.append(refused)
         return found
 
     def next_wake(self, now: float) -> float | None:
         """When to ask for verdicts again, if nothing happens before."""
         times = [self._wake_of(item, now) for _, item in self._queue.heads()]
+        times += [self._ends_at(item, _BEHIND) for item in self._queue]
         return min(times, default=None)
 
     def _wake_of(self, item: _Waiting, now: float) -> float:
@@ -357,6 +372,11 @@ def _says_too_many(error: KruxosError) -> bool:
     return isinstance(error, ProviderOverloadedError) or (
         isinstance(error, RateLimitedError) and error.retry_at is None
     )
+
+
+def _least_wait_s(ask: Ask) -> float:
+    """A call waits at least as long as this, whatever for."""
+    return PATIENCE_S if ask.wait_s is None else ask.wait_s
 
 
 def _line(ask: Ask) -> str:
