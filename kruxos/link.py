@@ -10,7 +10,7 @@ from collections import deque
 
 import trio
 
-from kruxos import wire
+from kruxos import framing, wire
 
 RECEIVE_BYTES = 256 * 1024
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
@@ -24,7 +24,7 @@ class Link:
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)  # noqa: FBT003 - the standard library's name for it
         self._socket = end
-        self._decoder = wire.LinkDecoder()
+        self._decoder = framing.LinkDecoder()
         self._queue: deque[bytes] = deque()
         self._wake = trio.Event()
         self._roomy = trio.Event()
@@ -34,7 +34,7 @@ class Link:
 
     def send(self, frame: wire.Frame) -> None:
         """Queues a frame; it leaves before the next turn of the scheduler ends."""
-        data = wire.encode_link(frame)
+        data = framing.encode_link(frame)
         self._queue.append(data)
         self.queued_bytes += len(data)
         if self.queued_bytes > QUEUE_BYTES_MAX and self._roomy.is_set():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kruxos import errors, wire
+from kruxos import errors, framing, wire
 
 
 def read_answer(answer: bytes) -> wire.Frame:
     """The one frame that answers a question at a door. Raises the error that it holds."""
     try:
-        frame = wire.decode_message(answer)[0]
+        frame = framing.decode_message(answer)[0]
     except (errors.KruxosError, IndexError):
         raise errors.GatewayUnreachableError("what answers there does not speak the gateway's protocol") from None
     if isinstance(frame, wire.Error):

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgpack
 
-from kruxos import wire
+from kruxos import framing, wire
 from kruxos.client.address import control_path
 from kruxos.client.answers import read_answer
 from kruxos.client.sockets import ask
@@ -32,7 +32,7 @@ class ControlClient:
         answers.
         """
         body = msgpack.packb(dict(arguments or {}))
-        question = wire.encode(wire.Open(id=1, op=op, deadline_s=timeout_s, body=body))
+        question = framing.encode(wire.Open(id=1, op=op, deadline_s=timeout_s, body=body))
         try:
             answer = read_answer(ask(self._path, question, timeout_s=timeout_s))
         except TimeoutError:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from kruxos import __version__, errors, wire
+from kruxos import __version__, errors, framing, wire
 from kruxos.client import sp
 from kruxos.client.answers import read_answer
 from kruxos.client.call import Call
@@ -38,7 +38,7 @@ _RECEIVE_BYTES_MAX = wire.MESSAGE_BYTES_MAX + 64 * 1024
 
 def hello_question(agent: str | None, token: str | None) -> bytes:
     """The first question at the door."""
-    return wire.encode(wire.Hello(package=__version__, agent=agent, token=token))
+    return framing.encode(wire.Hello(package=__version__, agent=agent, token=token))
 
 
 def read_welcome(answer: bytes) -> wire.Welcome:
@@ -139,7 +139,7 @@ class Session:
         news = News()
         try:
             for message in self._decoder.feed(data):
-                for frame in wire.decode_message(message):
+                for frame in framing.decode_message(message):
                     self._take(frame, news)
         except (sp.SpError, errors.CallerError) as error:
             news.lost = f"the gateway's answer cannot be read: {error}"
@@ -186,4 +186,4 @@ class Session:
 
 
 def _pack(frame: wire.Frame) -> bytes:
-    return sp.frame(wire.encode(frame))
+    return sp.frame(framing.encode(frame))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from kruxos import wire
+from kruxos import framing, wire
 
 CALL_BYTES_MAX = 4 * 1024 * 1024
 CALL_BYTES_RESUME = 1024 * 1024
@@ -42,7 +42,7 @@ class Outbox:
 
     def put(self, frame: wire.Frame) -> None:
         """A frame that belongs to no call."""
-        data = wire.encode(frame)
+        data = framing.encode(frame)
         self._direct.append(data)
         self.queued_bytes += len(data)
 
@@ -118,14 +118,14 @@ class Outbox:
         if call.bodies:
             bodies = _fitting(call.bodies)
             body = b"".join(bodies)
-            frames.append(wire.encode(wire.Event(id=call.number, body=body)))
+            frames.append(framing.encode(wire.Event(id=call.number, body=body)))
             del call.bodies[: len(bodies)]
             self._forget(call, len(body))
         if call.bodies:
             self._order.append(call)
             return frames
         if call.last is not None:
-            frames.append(wire.encode(call.last))
+            frames.append(framing.encode(call.last))
             self._forget(call, len(call.last.body))
             call.last = None
         del self._calls[call.number]

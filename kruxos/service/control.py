@@ -11,7 +11,7 @@ import msgpack
 import msgpack.exceptions
 import trio
 
-from kruxos import wire
+from kruxos import framing, wire
 from kruxos.config.problems import SetupError
 from kruxos.errors import BadRequestError, InternalError, KruxosError, RefusedError
 from kruxos.operations import OPERATIONS, Context
@@ -40,14 +40,14 @@ class ControlDoor:
     async def _answer(self, inbound: Inbound, turn: trio.Lock) -> None:
         number = 0
         try:
-            frames = wire.decode_message(inbound.data)
+            frames = framing.decode_message(inbound.data)
             if len(frames) != 1 or not isinstance(frames[0], wire.Open):
                 raise BadRequestError("a question here is exactly one open frame")
             number = frames[0].id
             answer = await self._run(frames[0], turn, inbound.peer)
         except KruxosError as error:
             answer = wire.Error(id=number, error=error.to_wire(), failure="never_sent")
-        self.door.reply(inbound.to, wire.encode(answer))
+        self.door.reply(inbound.to, framing.encode(answer))
 
     async def _run(self, frame: wire.Open, turn: trio.Lock, peer: Peer) -> wire.Frame:
         operation = OPERATIONS.get(frame.op)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from kruxos import __version__, wire
+from kruxos import __version__, framing, wire
 from kruxos.cores import session as words
 from kruxos.cores.outbox import Outbox
 from kruxos.cores.routing import AgentFacts
@@ -98,7 +98,7 @@ class AgentSession:
     async def _read(self) -> None:
         while self.core.state == "open":
             try:
-                frames = wire.decode_message(await self._connection.receive())
+                frames = framing.decode_message(await self._connection.receive())
             except PeerGoneError:
                 return
             except KruxosError as error:
@@ -228,7 +228,7 @@ class AgentDoor:
         while True:
             inbound = await door.receive()
             try:
-                frames = wire.decode_message(inbound.data)
+                frames = framing.decode_message(inbound.data)
                 if len(frames) != 1:
                     raise BadRequestError("a question at the door is exactly one frame")
                 self._on_frame(inbound, frames[0])
@@ -313,7 +313,7 @@ class AgentDoor:
     def reply(self, to: ReturnAddress, frame: wire.Frame) -> None:
         """Answers a question."""
         self._asking.pop(to, None)
-        self.door.reply(to, wire.encode(frame))
+        self.door.reply(to, framing.encode(frame))
 
 
 @dataclass(slots=True, eq=False)

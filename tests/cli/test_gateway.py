@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kruxos import BlockingClient, wire
+from kruxos import BlockingClient, framing, wire
 from kruxos.cli.status_view import GATEWAY_KEYS, WORKER_KEYS
 from kruxos.client.answers import read_answer
 from kruxos.client.sockets import ask
@@ -309,7 +309,7 @@ class TestVault:
 
 class TestTheDoor:
     def ask(self, kruxos: Kruxos, op: str, body: bytes) -> wire.Frame:
-        question = wire.encode(wire.Open(id=1, op=op, body=body))
+        question = framing.encode(wire.Open(id=1, op=op, body=body))
         return read_answer(ask(str(control_socket(kruxos.root)), question, timeout_s=10.0))
 
     @pytest.mark.parametrize("body", [b"\xc1", b"\x91", b"\x90", b"\xff\xff", b"\x81\xa1a"])

@@ -22,7 +22,7 @@ from typing import Any
 import msgpack
 import trio
 
-from kruxos import errors, events, paths, wire
+from kruxos import errors, events, framing, paths, wire
 from kruxos.codec import decode_request
 from kruxos.messages import Text
 from kruxos.transport import Inbound, NobodyDialledError, Peer, PeerGoneError, Session
@@ -77,9 +77,9 @@ class Gateway:
         while True:
             inbound = await door.receive()
             try:
-                frame = wire.decode_message(inbound.data)[0]
+                frame = framing.decode_message(inbound.data)[0]
             except errors.KruxosError as error:
-                door.reply(inbound.to, wire.encode(wire.Error(error=error.to_wire())))
+                door.reply(inbound.to, framing.encode(wire.Error(error=error.to_wire())))
                 continue
             if isinstance(frame, wire.Hello):
                 self.hello(door, inbound, frame)
@@ -98,7 +98,7 @@ class Gateway:
             answer = wire.Welcome(package="fake", agent=hello.agent, session=address)
             if hello.agent == "from the future":
                 answer = wire.Welcome(version=99, session=address)
-        door.reply(inbound.to, wire.encode(answer))
+        door.reply(inbound.to, framing.encode(answer))
 
     def open_session(self, peer: Peer) -> str:
         session = FairSession(self.transport.open_session(str(paths.agent_socket(self.data).parent), peer))
@@ -113,7 +113,7 @@ class Gateway:
                 calls: dict[int, trio.CancelScope] = {}
                 with suppress(PeerGoneError, trio.ClosedResourceError):
                     while True:
-                        for frame in wire.decode_message(await session.receive()):
+                        for frame in framing.decode_message(await session.receive()):
                             self.take(frame, session, nursery, calls)
                 nursery.cancel_scope.cancel()
             self.count("session over")
@@ -130,7 +130,7 @@ class Gateway:
             case wire.Cancel() if frame.id in calls:
                 calls[frame.id].cancel()
             case wire.Ping():
-                nursery.start_soon(session.send, wire.encode(wire.Pong(id=frame.id, body=frame.body)))
+                nursery.start_soon(session.send, framing.encode(wire.Pong(id=frame.id, body=frame.body)))
             case _:
                 pass
 
@@ -144,17 +144,17 @@ class Gateway:
     async def answer_at_door(self, door: NngDoor, inbound: Inbound, opening: wire.Open) -> None:
         body = b""
         async for message in Script(self, opening, None).messages():
-            for frame in wire.decode_message(message):
+            for frame in framing.decode_message(message):
                 body += frame.body
                 if isinstance(frame, wire.End):
-                    door.reply(inbound.to, wire.encode(replace(frame, body=body)))
+                    door.reply(inbound.to, framing.encode(replace(frame, body=body)))
                 elif isinstance(frame, wire.Error):
-                    door.reply(inbound.to, wire.encode(frame))
+                    door.reply(inbound.to, framing.encode(frame))
 
     async def serve_operators(self, door: NngDoor) -> None:
         while True:
             inbound = await door.receive()
-            frame = wire.decode_message(inbound.data)[0]
+            frame = framing.decode_message(inbound.data)[0]
             assert isinstance(frame, wire.Open)
             self.nursery.start_soon(self.operate, door, inbound, frame)
 
@@ -172,7 +172,7 @@ class Gateway:
             case _:
                 error = errors.BadRequestError(f"no operation {opening.op}", field="op")
                 answer = wire.Error(id=opening.id, error=error.to_wire())
-        door.reply(inbound.to, wire.encode(answer))
+        door.reply(inbound.to, framing.encode(answer))
 
 
 class Script:
@@ -187,17 +187,17 @@ class Script:
         self.words = (last.text.split() or [""]) if isinstance(last, Text) else [""]
 
     def event(self, *run: events.Event) -> bytes:
-        return wire.encode(wire.Event(id=self.opening.id, body=events.encode_events(run)))
+        return framing.encode(wire.Event(id=self.opening.id, body=events.encode_events(run)))
 
     def end(self, *run: events.Event, **header: Any) -> bytes:
         values: dict[str, Any] = {
             "provider": "fake", "model": "fake-1", "finish_reason": "stop", "raw_finish_reason": "end_turn",
             "usage": USAGE, "call_id": "c1", "overhead_us": 120, "upstream_request_id": "req_1",
         }  # fmt: skip
-        return wire.encode(wire.End(id=self.opening.id, body=events.encode_events(run), **(values | header)))
+        return framing.encode(wire.End(id=self.opening.id, body=events.encode_events(run), **(values | header)))
 
     def error(self, error: errors.KruxosError, **header: Any) -> bytes:
-        return wire.encode(wire.Error(id=self.opening.id, error=error.to_wire(), **header))
+        return framing.encode(wire.Error(id=self.opening.id, error=error.to_wire(), **header))
 
     def number(self, position: int) -> int:
         return int(self.words[position])
@@ -261,12 +261,12 @@ class Script:
 
     async def do_bye(self) -> AsyncIterator[bytes]:
         """bye: a polite end of the connection."""
-        yield wire.encode(wire.Bye(reason="restarting"))
+        yield framing.encode(wire.Bye(reason="restarting"))
 
     async def do_ping(self) -> AsyncIterator[bytes]:
         """ping: answers once the client has answered a ping."""
         pongs = self.gateway.seen["pong"]
-        yield wire.encode(wire.Ping(id=5, body=b"?"))
+        yield framing.encode(wire.Ping(id=5, body=b"?"))
         while self.gateway.seen["pong"] == pongs:
             await self.gateway.changed.wait()
         yield self.end()
@@ -278,13 +278,13 @@ class Script:
     async def do_nonsense(self) -> AsyncIterator[bytes]:
         """nonsense: a frame whose events cannot be read."""
         yield self.event(events.TextDelta(0, "fine"))
-        yield wire.encode(wire.Event(id=self.opening.id, body=msgpack.packb({"type": "text"})))
+        yield framing.encode(wire.Event(id=self.opening.id, body=msgpack.packb({"type": "text"})))
 
     async def do_strange(self) -> AsyncIterator[bytes]:
         """strange: kinds, events and header keys of a later version, and answers to nobody's call."""
         body = msgpack.packb({"type": "hologram", "x": 1}) + events.encode_events([events.TextDelta(0, "known")])
         yield msgpack.packb(["hologram", self.opening.id, {}, b""])
-        yield wire.encode(wire.Event(id=12345, body=body))
+        yield framing.encode(wire.Event(id=12345, body=body))
         yield msgpack.packb(["event", self.opening.id, {"shade": "blue"}, body, "appended"])
         yield self.end()
 

@@ -12,7 +12,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from kruxos import errors, events, wire
+from kruxos import errors, events, framing, wire
 from kruxos.client import sp
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -113,13 +113,13 @@ def cap_block() -> str:
 
 
 def vector_block() -> str:
-    rows = [f"{name:<8} {wire.encode(frame).hex()}" for name, frame in VECTORS]
+    rows = [f"{name:<8} {framing.encode(frame).hex()}" for name, frame in VECTORS]
     framed = [
         f"pair     {sp.greeting(sp.Protocol.PAIR0).hex()}",
         f"req      {sp.greeting(sp.Protocol.REQ0).hex()}",
         f"rep      {sp.greeting(sp.Protocol.REP0).hex()}",
-        f"message  {sp.frame(wire.encode(wire.Cancel(id=3))).hex()}",
-        f"request  {sp.frame(sp.request_id(1) + wire.encode(wire.Cancel(id=3))).hex()}",
+        f"message  {sp.frame(framing.encode(wire.Cancel(id=3))).hex()}",
+        f"request  {sp.frame(sp.request_id(1) + framing.encode(wire.Cancel(id=3))).hex()}",
     ]
     return "```text vectors\n" + "\n".join([*rows, *framed]) + "\n```"
 

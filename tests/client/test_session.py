@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kruxos import errors, wire
+from kruxos import errors, framing, wire
 from kruxos.client import sp
 from kruxos.client.answers import read_answer
 from kruxos.client.call import Call
@@ -30,11 +30,11 @@ GREETING = sp.greeting(sp.Protocol.PAIR0)
 def sent(data: bytes) -> list[wire.Frame]:
     """The frames in bytes that a session gave to be sent."""
     decoder = sp.Decoder(sp.Protocol.PAIR0, message_bytes_max=wire.MESSAGE_BYTES_MAX)
-    return [frame for message in decoder.feed(GREETING + data) for frame in wire.decode_message(message)]
+    return [frame for message in decoder.feed(GREETING + data) for frame in framing.decode_message(message)]
 
 
 def message(*frames: wire.Frame) -> bytes:
-    return sp.frame(wire.encode_message(frames))
+    return sp.frame(framing.encode_message(frames))
 
 
 def begun(count: int = 1, **opening: Any) -> tuple[Session, list[Call]]:
@@ -52,28 +52,28 @@ def text(number: int, words: str) -> wire.Event:
 
 
 def test_hello_names_the_agent_its_token_and_the_versions() -> None:
-    (hello,) = wire.decode_message(hello_question("code-bot", "secret"))
+    (hello,) = framing.decode_message(hello_question("code-bot", "secret"))
     assert isinstance(hello, wire.Hello)
     assert (hello.agent, hello.token, hello.version) == ("code-bot", "secret", wire.VERSION)
     assert hello.package
 
 
 def test_a_welcome_tells_the_session() -> None:
-    assert read_welcome(wire.encode(wire.Welcome(session="ipc:///x"))).session == "ipc:///x"
+    assert read_welcome(framing.encode(wire.Welcome(session="ipc:///x"))).session == "ipc:///x"
 
 
 def test_a_refusal_at_the_door_is_its_error() -> None:
     refusal = wire.Error(error=errors.UnauthorizedError("who are you").to_wire())
     with pytest.raises(errors.UnauthorizedError, match="who are you"):
-        read_welcome(wire.encode(refusal))
+        read_welcome(framing.encode(refusal))
 
 
 def test_a_gateway_of_another_protocol_version_asks_for_an_upgrade() -> None:
     with pytest.raises(errors.UpgradeRequiredError, match="version 2 "):
-        read_welcome(wire.encode(wire.Welcome(version=2, session="ipc:///x")))
+        read_welcome(framing.encode(wire.Welcome(version=2, session="ipc:///x")))
 
 
-@pytest.mark.parametrize("answer", [b"", b"\xc1", wire.encode(wire.Ping()), wire.encode(wire.Welcome())])
+@pytest.mark.parametrize("answer", [b"", b"\xc1", framing.encode(wire.Ping()), framing.encode(wire.Welcome())])
 def test_nonsense_at_the_door_is_no_gateway(answer: bytes) -> None:
     with pytest.raises(errors.GatewayUnreachableError):
         read_welcome(answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kruxos import wire
+from kruxos import framing, wire
 from kruxos.cores.outbox import CALL_BYTES_MAX, Outbox
 
 
@@ -14,7 +14,7 @@ def taken(outbox: Outbox) -> list[wire.Frame]:
     while outbox:
         message, _ = outbox.take()
         assert len(message) <= wire.MESSAGE_BYTES_MAX
-        frames += wire.decode_message(message)
+        frames += framing.decode_message(message)
     return frames
 
 
@@ -32,7 +32,11 @@ def test_all_that_waits_leaves_in_one_message() -> None:
     outbox.put_events(1, b"a")
     outbox.put_events(2, b"b")
     message, _ = outbox.take()
-    assert wire.decode_message(message) == [wire.Pong(id=9), wire.Event(id=1, body=b"a"), wire.Event(id=2, body=b"b")]
+    assert framing.decode_message(message) == [
+        wire.Pong(id=9),
+        wire.Event(id=1, body=b"a"),
+        wire.Event(id=2, body=b"b"),
+    ]
     assert not outbox
 
 
@@ -54,7 +58,7 @@ def test_a_large_answer_travels_alone() -> None:
     outbox.put_events(1, b"small")
     outbox.put_last(2, wire.End(id=2, body=bytes(wire.REQUEST_BYTES_MAX)))
     first, _ = outbox.take()
-    assert wire.decode_message(first) == [wire.Event(id=1, body=b"small")]
+    assert framing.decode_message(first) == [wire.Event(id=1, body=b"small")]
     assert len(taken(outbox)) == 1
 
 
@@ -82,7 +86,7 @@ def test_each_calls_bytes_arrive_whole_and_in_order(actions: list[tuple[int, str
     frames: list[wire.Frame] = []
     for number, action, body in actions:
         if action == "take":
-            frames += wire.decode_message(outbox.take()[0]) if outbox else []
+            frames += framing.decode_message(outbox.take()[0]) if outbox else []
         elif number not in over and action == "event":
             outbox.put_events(number, body)
             sent[number] += body

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgpack
 
-from kruxos import wire
+from kruxos import framing, wire
 from tests.endurance.figures import Figures
 from tests.endurance.setting import serving
 from tests.service.raw import RawSession, at_door, error_code, rss_bytes
@@ -52,7 +52,7 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
             case 4:
                 changed[at:at] = changed[: chance.randint(0, 64)]
             case 5:
-                changed += wire.encode(chance.choice(SEEDS))
+                changed += framing.encode(chance.choice(SEEDS))
             case _:
                 del changed[at : at + chance.randint(1, 8)]
     return bytes(changed)
@@ -88,7 +88,7 @@ def _at_door(installation: Installation, count: int, chance: random.Random) -> l
     codes: list[str] = []
     for number in range(count):
         seed = HELLO if number % QUESTIONS_PER_HELLO == 0 else chance.choice(SEEDS)
-        codes.append(error_code(at_door(installation.kruxos.root, mutate(wire.encode(seed), chance))))
+        codes.append(error_code(at_door(installation.kruxos.root, mutate(framing.encode(seed), chance))))
     return codes
 
 
@@ -101,7 +101,7 @@ def _in_sessions(installation: Installation, count: int, chance: random.Random) 
             session.close()
             session = RawSession(installation.kruxos.root)
         session.received.clear()
-        session.send_message(mutate(wire.encode(chance.choice(SEEDS)), chance))
+        session.send_message(mutate(framing.encode(chance.choice(SEEDS)), chance))
         session.send(wire.Ping(id=MARK))
         outcomes.append(_outcome(session))
     session.close()

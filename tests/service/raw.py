@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kruxos import wire
+from kruxos import framing, wire
 from kruxos.client import sp
 from kruxos.client.sockets import ask
 from kruxos.errors import GatewayUnreachableError
@@ -30,7 +30,7 @@ def error_code(answer: bytes | None) -> str:
     """The code of an error frame; ``closed`` for none, the frame's kind for another."""
     if answer is None:
         return "closed"
-    frame = wire.decode_message(answer)[-1]
+    frame = framing.decode_message(answer)[-1]
     return str(frame.error["code"]) if isinstance(frame, wire.Error) else frame.kind
 
 
@@ -55,9 +55,9 @@ class RawSession:
     _over: bool = False
 
     def __post_init__(self) -> None:
-        answer = at_door(self.root, wire.encode(wire.Hello(package="raw", agent=self.agent)))
+        answer = at_door(self.root, framing.encode(wire.Hello(package="raw", agent=self.agent)))
         assert answer is not None
-        (welcome,) = wire.decode_message(answer)
+        (welcome,) = framing.decode_message(answer)
         assert isinstance(welcome, wire.Welcome), error_code(answer)
         self._decoder = sp.Decoder(sp.Protocol.PAIR0, message_bytes_max=MESSAGE_BYTES_MAX)
         self._frames: list[wire.Frame] = []
@@ -66,7 +66,7 @@ class RawSession:
 
     def send(self, *frames: wire.Frame) -> None:
         """Sends frames as one message."""
-        self.send_message(wire.encode_message(frames))
+        self.send_message(framing.encode_message(frames))
 
     def send_message(self, message: bytes) -> None:
         """Sends any bytes as a message."""
@@ -91,7 +91,7 @@ class RawSession:
                 return None
             self.received += data
             for message in self._decoder.feed(data):
-                self._frames += wire.decode_message(message)
+                self._frames += framing.decode_message(message)
         frame = self._frames.pop(0)
         self._over = self.hangs_up and isinstance(frame, wire.Error) and frame.id == 0
         return frame

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from kruxos import wire
+from kruxos import framing, wire
 from kruxos.client import sp
 from kruxos.paths import agent_socket, control_socket
 from tests.service.raw import RawSession, at_door, dial, error_code
@@ -19,7 +19,7 @@ from tests.service.running import Installation, until
 pytestmark = pytest.mark.real
 
 HI = msgpack.packb({"messages": [{"role": "user", "content": "hi"}]})
-OPEN = wire.encode(wire.Open(id=1, body=HI, provider="claude"))
+OPEN = framing.encode(wire.Open(id=1, body=HI, provider="claude"))
 DEEP = b"\x91" * 5000 + b"\x90"
 BAD_MESSAGES = {
     "nothing": b"",
@@ -39,17 +39,17 @@ BAD_MESSAGES = {
     "an extension": b"\x94\xa4open\x01\x80\xd4\x05x",
     "a huge announced array": b"\xdd\xff\xff\xff\xff",
     "a huge announced string": b"\xdb\xff\xff\xff\xff",
-    "an event": wire.encode(wire.Event(id=1, body=b"x")),
-    "a configure": wire.encode(wire.Configure(provider="claude")),
+    "an event": framing.encode(wire.Event(id=1, body=b"x")),
+    "a configure": framing.encode(wire.Configure(provider="claude")),
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def undialled(shared_installation: Installation) -> str:
     """The address of a session that is asked for before all other tests here, and left alone."""
-    answer = at_door(shared_installation.kruxos.root, wire.encode(wire.Hello(package="raw")))
+    answer = at_door(shared_installation.kruxos.root, framing.encode(wire.Hello(package="raw")))
     assert answer is not None
-    (welcome,) = wire.decode_message(answer)
+    (welcome,) = framing.decode_message(answer)
     assert isinstance(welcome, wire.Welcome)
     address = welcome.session.removeprefix("ipc://")
     assert Path(address).exists()
@@ -61,9 +61,9 @@ def _alive(gateway: Installation) -> Iterator[None]:
     """After each of these the same supervisor answers, and its workers are the same."""
     pids = gateway.workers()
     yield
-    answer = at_door(gateway.kruxos.root, wire.encode(wire.Ping(id=3, body=b"x")))
+    answer = at_door(gateway.kruxos.root, framing.encode(wire.Ping(id=3, body=b"x")))
     assert answer is not None
-    assert wire.decode_message(answer) == [wire.Pong(id=3, body=b"x")]
+    assert framing.decode_message(answer) == [wire.Pong(id=3, body=b"x")]
     assert gateway.gateway.running
     assert gateway.workers() == pids
     assert "Traceback" not in gateway.gateway.log
@@ -105,7 +105,7 @@ def test_two_frames_at_the_door_are_refused(gateway: Installation) -> None:
 
 
 def test_a_hello_of_another_version_is_told_to_upgrade(gateway: Installation) -> None:
-    assert error_code(at_door(gateway.kruxos.root, wire.encode(wire.Hello(version=99)))) == "upgrade_required"
+    assert error_code(at_door(gateway.kruxos.root, framing.encode(wire.Hello(version=99)))) == "upgrade_required"
 
 
 def test_unknown_kinds_and_header_keys_are_passed_over(gateway: Installation) -> None:
@@ -165,7 +165,7 @@ def test_a_number_in_use_is_not_used_again(gateway: Installation) -> None:
 
 def test_what_is_too_large_is_told_and_what_is_far_too_large_costs_the_connection(gateway: Installation) -> None:
     root, over = gateway.kruxos.root, wire.REQUEST_BYTES_MAX + 1
-    assert error_code(at_door(root, wire.encode(wire.Open(id=1, body=bytes(over))))) == "too_large"
+    assert error_code(at_door(root, framing.encode(wire.Open(id=1, body=bytes(over))))) == "too_large"
     session = RawSession(root)
     session.send(wire.Open(id=1, body=bytes(over)))
     answer = session.last_frame(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from kruxos import wire
+from kruxos import framing, wire
 from kruxos.cores import session as words
 from kruxos.cores.outbox import Outbox
 from kruxos.cores.routing import AgentFacts
@@ -87,7 +87,7 @@ class Session:
         if self.gone or not self.outbox:
             return
         message, resumed = self.outbox.take()
-        for frame in wire.decode_message(message):
+        for frame in framing.decode_message(message):
             self._hear(frame)
         for number in resumed:
             reader = self._readers.get(number)

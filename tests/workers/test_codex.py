@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from kruxos import __version__, events, wire
+from kruxos import __version__, events, framing, wire
 from kruxos.dialects.profiles import OPENAI_CODEX
 from kruxos_workers.exchange import Worker
 from kruxos_workers.gate import Gate
@@ -68,7 +68,7 @@ def test_a_login_that_has_ended_needs_another() -> None:
         here = codex(Script([json_answer(401, '{"detail": "Could not parse your authentication token."}')]))
         await here.exchange().run()
         assert (here.error.code, here.failure) == ("needs_login", "refused")
-        assert SECRET.encode() not in b"".join(wire.encode(frame) for frame in here.outlet.frames)
+        assert SECRET.encode() not in b"".join(framing.encode(frame) for frame in here.outlet.frames)
 
     trio.run(main)
 

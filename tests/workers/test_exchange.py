@@ -12,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from kruxos import events, wire
+from kruxos import events, framing, wire
 from kruxos.codec import encode_request
 from kruxos.dialects.profiles import GEMINI, GENERIC, OLLAMA, Profile
 from kruxos.dialects.registry import DIALECTS
@@ -208,7 +208,7 @@ def test_what_the_supervisor_hears_never_holds_the_key_or_the_prompt() -> None:
         await here.exchange().run()
         assert (here.error.code, here.failure) == ("invalid_credentials", "refused")
         for frame in here.outlet.frames:
-            assert SECRET.encode() not in wire.encode(frame)
+            assert SECRET.encode() not in framing.encode(frame)
 
     trio.run(main)
 

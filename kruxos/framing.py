@@ -1,0 +1,161 @@
+"""The two encodings of frames. No I/O.
+
+A message (nng, both directions) is one or more frames joined. A link (the socketpair to a worker) is a byte stream of
+frames, each after its length as four bytes, big end first.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields
+from typing import Any, cast
+
+import msgpack
+import msgpack.exceptions
+
+from kruxos import wire
+from kruxos.errors import BadRequestError, TooLargeError
+from kruxos.fields import Fields
+
+_LENGTH = struct.Struct(">I")
+_NIL = b"\xc0"
+
+_READERS: dict[str, Callable[[Fields, str], Any]] = {
+    "str": lambda source, name: source.text(name, limit=65_536),
+    "str | None": lambda source, name: source.maybe_text(name, limit=65_536),
+    "int": lambda source, name: source.integer(name),
+    "int | None": lambda source, name: source.maybe_integer(name),
+    "float": lambda source, name: source.maybe_number(name),
+    "float | None": lambda source, name: source.maybe_number(name),
+    "bool": lambda source, name: source.boolean(name, default=False),
+    "dict[str, Any]": lambda source, name: source.object(name),
+    "list[str]": lambda source, name: source.strings(name, limit=1024),
+    "list[dict[str, Any]]": lambda source, name: source.items(name, _map, limit=4096),
+}
+
+
+def _map(value: Any, path: str) -> dict[str, Any]:
+    Fields(value, path)
+    return cast("dict[str, Any]", value)
+
+
+def _header_of(cls: type[wire.Frame]) -> list[tuple[str, Any, Callable[[Fields, str], Any]]]:
+    spec: list[tuple[str, Any, Callable[[Fields, str], Any]]] = []
+    for each in fields(cls):
+        if each.name not in ("id", "body"):
+            default = each.default_factory() if each.default_factory is not MISSING else each.default
+            spec.append((each.name, default, _READERS[str(each.type)]))
+    return spec
+
+
+_BY_KIND = {cls.kind: (cls, _header_of(cls)) for cls in wire.KINDS}
+
+
+def encode(frame: wire.Frame) -> bytes:
+    """One frame as bytes. Raises ``TooLargeError`` over the cap of a message."""
+    _, spec = _BY_KIND[frame.kind]
+    header: dict[str, Any] = {}
+    for name, default, _ in spec:
+        value = getattr(frame, name)
+        if value != default:
+            header[name] = value
+    data = msgpack.packb([frame.kind, frame.id, header, frame.body])
+    if len(data) > wire.MESSAGE_BYTES_MAX:
+        raise TooLargeError(f"a frame of {len(data)} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
+    return data
+
+
+def encode_message(frames: Iterable[wire.Frame]) -> bytes:
+    """Frames joined into one message."""
+    return b"".join([encode(frame) for frame in frames])
+
+
+def decode_message(data: bytes) -> list[wire.Frame]:
+    """The frames of one message; unknown kinds are passed over.
+
+    Raises ``BadRequestError`` for anything that is not a run of frames, ``TooLargeError`` over the cap.
+    """
+    if len(data) > wire.MESSAGE_BYTES_MAX:
+        raise TooLargeError(f"a message of {len(data)} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
+    values = _values(data)
+    if len(values) > wire.FRAMES_PER_MESSAGE_MAX:
+        raise TooLargeError(f"a message holds more than {wire.FRAMES_PER_MESSAGE_MAX} frames")
+    return [frame for value in values if (frame := _frame(value)) is not None]
+
+
+def _values(data: bytes) -> list[Any]:
+    unpacker = _unpacker(len(data) + 1)
+    unpacker.feed(data)
+    unpacker.feed(_NIL)  # swallowed by a frame that is cut off: then the last value is not nil
+    try:
+        values = list(unpacker)
+    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        raise BadRequestError(f"not a frame: {type(error).__name__}") from None
+    if not values or values.pop() is not None:
+        raise BadRequestError("the last frame of the message is cut off")
+    return values
+
+
+def _unpacker(size: int) -> msgpack.Unpacker:
+    return msgpack.Unpacker(
+        max_buffer_size=max(size, 1), max_str_len=wire.HEADER_BYTES_MAX, max_bin_len=wire.MESSAGE_BYTES_MAX,
+        max_array_len=100_000, max_map_len=100_000, max_ext_len=0, strict_map_key=True)  # fmt: skip
+
+
+def _frame(value: Any) -> wire.Frame | None:
+    if not isinstance(value, list) or len(cast("list[Any]", value)) < 4:  # a later version may append
+        raise BadRequestError("a frame is an array of kind, id, header and body")
+    kind, number, header, body = cast("list[Any]", value)[:4]
+    known = _BY_KIND.get(kind) if isinstance(kind, str) else None
+    if known is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**63:
+        raise BadRequestError("a frame's id is a whole number from 0", field="id")
+    if not isinstance(body, bytes):
+        raise BadRequestError("a frame's body is bytes", field="body")
+    cls, spec = known
+    if not header and isinstance(header, dict):
+        return cls(id=number, body=body)
+    source = Fields(header, "header")
+    values = {name: read(source, name) for name, _, read in spec if source.has(name)}
+    return cls(id=number, body=body, **values)
+
+
+def encode_link(frame: wire.Frame) -> bytes:
+    """One frame for a link: its length, then the frame."""
+    data = encode(frame)
+    return _LENGTH.pack(len(data)) + data
+
+
+class LinkDecoder:
+    """Takes a link's bytes as they come and gives whole frames. Raises as ``decode_message``; that ends the link."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[wire.Frame]:
+        """The frames that are whole now."""
+        buffer = self._buffer
+        buffer += data
+        frames: list[wire.Frame] = []
+        at, have = 0, len(buffer)
+        while have - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer, at)
+            if length > wire.MESSAGE_BYTES_MAX:
+                raise TooLargeError(f"a frame of {length} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
+            if have - at - _LENGTH.size < length:
+                break
+            start = at + _LENGTH.size
+            frames += decode_message(bytes(buffer[start : start + length]))
+            at = start + length
+        if at:
+            del buffer[:at]
+        return frames
+
+    @property
+    def partial(self) -> bool:
+        """Whether bytes of an unfinished frame are held."""
+        return bool(self._buffer)
