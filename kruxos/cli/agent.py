@@ -88,11 +88,11 @@ def _row(agent: dict[str, Any], now: float) -> list[Cell | str]:
 
 def _name_options(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help="the agent's name")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(f"Revoke {arguments.name}?"):
+    if not asking.agreed(f"Revoke {arguments.name}?", arguments):
         operating.say("Nothing was revoked.")
         return FAILED
     done = operating.operate("agent.revoke", {"name": arguments.name})
@@ -102,7 +102,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 def _rotate(arguments: argparse.Namespace) -> int:
     question = f"Give {arguments.name} a new token, and refuse the old one?"
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(question):
+    if not asking.agreed(question, arguments):
         operating.say("Nothing was changed.")
         return FAILED
     made = operating.operate("agent.rotate", {"name": arguments.name})
@@ -117,12 +117,7 @@ def _one_option(parser: Parser) -> None:
 
 def _show(arguments: argparse.Namespace) -> int:
     found = operating.operate("agent.show", {"name": arguments.name})
-    if arguments.json:
-        operating.print_json(found)
-        return OK
-    operating.say(*show_lines(found, time.time()))
-    operating.note(found["told"])
-    return OK
+    return operating.tell_one(found, show_lines(found, time.time()), as_json=arguments.json)
 
 
 def _set_model_options(parser: Parser) -> None:

@@ -163,22 +163,16 @@ def _test_options(parser: Parser) -> None:
 def _test(arguments: argparse.Namespace) -> int:
     wanted = {"name": arguments.name, "within_s": arguments.timeout}
     result = operating.operate("model.test", wanted, timeout_s=arguments.timeout + ANSWER_GRACE_S)
-    if arguments.json:
-        operating.print_json(result)
-        return OK
-    operating.say(*tested_lines(result))
-    operating.note(result["told"])
-    return OK
+    return operating.tell_one(result, tested_lines(result), as_json=arguments.json)
 
 
 def _remove_options(parser: Parser) -> None:
     _name_option(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    question = f"Remove {arguments.name} and its credentials?"
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(question):
+    if not asking.agreed(f"Remove {arguments.name} and its credentials?", arguments):
         operating.say("Nothing was removed.")
         return FAILED
     removed = operating.operate("model.remove", {"name": arguments.name})
@@ -203,7 +197,7 @@ def _default(arguments: argparse.Namespace) -> int:
 
 def _confirm_options(parser: Parser) -> None:
     _name_option(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _confirm(arguments: argparse.Namespace) -> int:
@@ -212,7 +206,7 @@ def _confirm(arguments: argparse.Namespace) -> int:
     if known is not None and known["stored_for"] is not None:
         operating.say(f"The key of {known['name']} was stored for {known['stored_for']}.")
         operating.say(f"It is to be sent to             {known['wanted_for']}.")
-        if asking.at_terminal() and not arguments.yes and not asking.ask_yes("Is that right?"):
+        if not asking.agreed("Is that right?", arguments):
             operating.say("Nothing was changed.")
             return FAILED
     done = operating.operate("model.confirm", {"name": arguments.name})

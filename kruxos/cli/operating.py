@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kruxos.cli import asking
+from kruxos.cli.failing import OK
 from kruxos.cli.terminal import clean, plain, styled, terminal_of
 
 
@@ -50,6 +51,16 @@ def note(told: Sequence[str]) -> None:
     terminal = terminal_of(sys.stderr)
     for each in told:
         print(styled("note:", "warn", terminal), plain(clean(each), terminal), file=sys.stderr)
+
+
+def tell_one(found: Mapping[str, Any], lines: Sequence[str], *, as_json: bool) -> int:
+    """Prints one result, as JSON or in lines with what else the person should know (``told``); the exit code."""
+    if as_json:
+        print_json(found)
+        return OK
+    say(*lines)
+    note(found["told"])
+    return OK
 
 
 def print_json_line(value: Any) -> None:

@@ -94,11 +94,11 @@ def _rotate(arguments: argparse.Namespace) -> int:
 
 def _remove_options(parser: Parser) -> None:
     _name_option(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(f"Remove {arguments.name} from the vault?"):
+    if not asking.agreed(f"Remove {arguments.name} from the vault?", arguments):
         operating.say("Nothing was removed.")
         return FAILED
     removed = operating.operate("vault.remove", {"name": arguments.name})
