@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from kruxos.attempts import Attempt
-from kruxos.errors import BY_CODE, AllProvidersUnavailableError, KruxosError, NoProviderError
+from kruxos.errors import (
+    BY_CODE,
+    AllProvidersUnavailableError,
+    BudgetExceededError,
+    KruxosError,
+    NoProviderError,
+)
 
 
 def verdict(attempts: list[Attempt], failures: list[KruxosError], unix: float) -> KruxosError:
@@ -18,6 +24,9 @@ def verdict(attempts: list[Attempt], failures: list[KruxosError], unix: float) -
     if not failures and all(attempt.outcome in ("no_provider", "forbidden") for attempt in causes):
         reasons = "; ".join(f"{attempt.provider}: {attempt.message}" for attempt in causes)
         return NoProviderError(f"no provider available ({reasons})")
+    if not failures and all(attempt.outcome == BudgetExceededError.code for attempt in allowed):
+        reasons = dict.fromkeys(attempt.message.removeprefix("skipped: ") for attempt in allowed)
+        return BudgetExceededError("; ".join(reasons), retry_at=_earliest(allowed, unix))
     if len(tried) == 1:
         cause = (allowed or causes)[-1]
         return BY_CODE[cause.outcome](f"{cause.provider}: {cause.message}", retry_at=cause.retry_at)

@@ -232,7 +232,14 @@ class Exchange:
             check_request(request)
         except CallerError as error:
             raise FailedExchange("final", error) from None
-        return request
+        return self._with_effort(request)
+
+    def _with_effort(self, request: Request) -> Request:
+        """The request with its agent's effort, where it says nothing of thinking itself."""
+        effort = self.frame.thinking_effort
+        if effort not in THINKING_EFFORTS or _speaks_of_thinking(request):
+            return request
+        return replace(request, thinking_effort=effort)
 
     def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
         settings = self.worker.settings
