@@ -196,9 +196,7 @@ class Budgets:
             return None
         return Refusal(owner, cap, taken, tally.times.end, taken >= cap.amount)
 
-    def reserve(
-        self, limited: Sequence[Limited], charge: Charge, unix: float, *, again: bool = False
-    ) -> Reservation:
+    def reserve(self, limited: Sequence[Limited], charge: Charge, unix: float, *, again: bool = False) -> Reservation:
         """Sets aside what an attempt may use."""
         for each in limited:
             account = self._account(each.owner, unix)

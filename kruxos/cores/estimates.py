@@ -50,7 +50,9 @@ class PriceList:
     """The sellers by name. Quotes are kept for the day: a model's successor may change with it."""
 
     sellers: Mapping[str, Seller] = field(default_factory=dict[str, Seller])
-    _quotes: dict[tuple[str, str | None, int], Quote] = field(default_factory=dict[tuple[str, "str | None", int], Quote])
+    _quotes: dict[tuple[str, str | None, int], Quote] = field(
+        default_factory=dict[tuple[str, "str | None", int], Quote]
+    )
 
     def quote(self, provider: str, model: str | None, unix: float) -> Quote:
         """Who answers where ``provider`` is asked for ``model`` (None: its own)."""

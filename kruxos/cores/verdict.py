@@ -7,6 +7,7 @@ from kruxos.errors import (
     BY_CODE,
     AllProvidersUnavailableError,
     BudgetExceededError,
+    ForbiddenError,
     KruxosError,
     NoProviderError,
 )
@@ -21,6 +22,9 @@ def verdict(attempts: list[Attempt], failures: list[KruxosError], unix: float) -
     tried = {attempt.provider for attempt in allowed or causes}
     if len(tried) == 1 and failures:
         return failures[-1]
+    if not failures and not allowed:
+        reasons = "; ".join(f"{attempt.provider}: {attempt.message.removeprefix('skipped: ')}" for attempt in causes)
+        return ForbiddenError(f"no provider may answer this call ({reasons})")
     if not failures and all(attempt.outcome in ("no_provider", "forbidden") for attempt in causes):
         reasons = "; ".join(f"{attempt.provider}: {attempt.message}" for attempt in causes)
         return NoProviderError(f"no provider available ({reasons})")

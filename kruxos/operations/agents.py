@@ -9,7 +9,6 @@ from typing import Any, cast
 from kruxos import catalog
 from kruxos.config.model import ROLE_NAMES, ModelsConfig, RoleName
 from kruxos.config.pasted import shown
-from kruxos.cores.routing import AgentFacts
 from kruxos.fields import Fields
 from kruxos.ledger.agents import FALLBACKS, PURPOSE_CHARS_MAX, Agent, Fallback
 from kruxos.operations.base import Context, Operation, refused
@@ -39,7 +38,7 @@ async def create(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
         fallback=cast("Fallback", fields.maybe_choice("fallback", FALLBACKS) or "any"),
     )
     token = await context.aside(lambda: context.ledger.agents.create(agent))
-    return _shown(agent) | {"token": token.reveal(), "told": [*told, *fallback_warnings(config, _facts(agent))]}
+    return _shown(agent) | {"token": token.reveal(), "told": [*told, *fallback_warnings(config, agent.facts)]}
 
 
 def _answers(config: ModelsConfig, asked: str | None) -> tuple[str | None, str | None, list[str]]:
@@ -57,11 +56,6 @@ def _answers(config: ModelsConfig, asked: str | None) -> tuple[str | None, str |
     if not provider.enabled:
         told.append(f"{provider.name} is disabled: `kruxos model enable {provider.name}`")
     return provider.name, None, told
-
-
-def _facts(agent: Agent) -> AgentFacts:
-    wanted = f"{agent.provider}/{agent.model}" if agent.provider and agent.model else agent.provider or agent.model
-    return AgentFacts(agent.name, model=wanted, role=agent.role, fallback=agent.fallback)
 
 
 async def list_agents(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -116,9 +110,9 @@ async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     latest = await context.aside(lambda: context.ledger.calls(agent=agent.name, limit=1))
     return _shown(agent) | {
         "last_call_at": latest[0].started_at if latest else None,
-        "candidates": candidates(config, _facts(agent)),
+        "candidates": candidates(config, agent.facts),
         "usage": total,
-        "told": fallback_warnings(config, _facts(agent)),
+        "told": fallback_warnings(config, agent.facts),
         "address": f"ipc://{agent_socket(context.data.root)}",
         "data_directory": str(context.data.root),
     }
@@ -142,8 +136,8 @@ async def set_model(context: Context, arguments: dict[str, Any]) -> dict[str, An
     changed = replace(agent, provider=provider, model=model)
     await context.aside(lambda: context.ledger.agents.change(changed))
     if context.gateway is not None:
-        context.gateway.agent_changed(_facts(changed))
-    return _shown(changed) | {"told": [*told, *fallback_warnings(config, _facts(changed))]}
+        context.gateway.agent_changed(changed.facts)
+    return _shown(changed) | {"told": [*told, *fallback_warnings(config, changed.facts)]}
 
 
 async def restore(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:

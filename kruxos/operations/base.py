@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kruxos.config import models_file
 from kruxos.config.directory import DataDirectory
-from kruxos.config.model import ModelsConfig
+from kruxos.config.model import ModelsConfig, RoleName
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
+from kruxos.cores.alerting import Alert
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import GatewayUnreachableError, RefusedError
 from kruxos.wire import Open
 
 if TYPE_CHECKING:
+    from kruxos.ledger.defaults import ForAWhile
     from kruxos.ledger.ledger import Ledger
     from kruxos.vault.vault import Vault
 
@@ -53,6 +55,14 @@ class LiveGateway(Protocol):
 
     def agent_changed(self, agent: AgentFacts) -> None:
         """Who answers an agent is another from its next call on, also in sessions that are open."""
+        ...
+
+    def defaults_timed(self, timed: Mapping[RoleName, ForAWhile]) -> None:
+        """These defaults hold for a while, in place of models.yaml's."""
+        ...
+
+    async def alert(self, alert: Alert) -> dict[str, str]:
+        """Sends an alert now; what came of it by each way (command, webhook)."""
         ...
 
     async def ask(self, frame: Open) -> dict[str, Any]:

@@ -66,6 +66,10 @@ class GatewayStatus:
     """Whether the vault is unlocked, where its key is kept, and what to do if it is locked."""
     defaults: dict[str, str]
     """Which provider answers for each role."""
+    defaults_until: dict[str, float]
+    """Roles whose default holds for a while, and until when."""
+    budgets: list[dict[str, Any]]
+    """Caps of money and tokens, and how they stand (``kruxos.service.stewardship.standings``)."""
     workers: list[WorkerStatus]
     """The providers in the order of models.yaml."""
     agents: int

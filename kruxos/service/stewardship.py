@@ -1,0 +1,89 @@
+"""From models.yaml and the ledger to what budgets need: prices by provider, and what was used before this start."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from kruxos.config.addresses import parse_address
+from kruxos.config.model import ModelsConfig, Provider
+from kruxos.cores.budgets import Budgets, Charge, Limited, Owner
+from kruxos.cores.calendar import Period, period_at
+from kruxos.cores.estimates import PriceList, Seller
+from kruxos.cores.policing import GATEWAY, Steward
+from kruxos.dialects.profiles import choose_profile
+from kruxos.ledger.agents import Agent
+from kruxos.ledger.ledger import Ledger
+from kruxos.operations.lifetimes import shelf_at
+
+PERIODS: tuple[Period, ...] = ("day", "month")
+
+
+def price_list(config: ModelsConfig) -> PriceList:
+    """What each provider sells, and for how much."""
+    sellers = {name: _seller(provider) for name, provider in config.providers.items()}
+    return PriceList({name: seller for name, seller in sellers.items() if seller is not None})
+
+
+def _seller(provider: Provider) -> Seller | None:
+    profile = choose_profile(provider.type, provider.base_url, provider.profile)
+    if profile is None:
+        return None
+    local = parse_address(provider.base_url).is_loopback
+    return Seller(shelf_at(profile, provider.base_url, provider.catalog), provider.model, local)
+
+
+def restored(ledger: Ledger, config: ModelsConfig, unix: float) -> Budgets:
+    """The accounts as the ledger has them. Agents that are not registered have none. Raises ``LedgerError``."""
+    budgets, agents = Budgets(), ledger.agents.list()
+    names = {agent.name for agent in agents}
+    for period in PERIODS:
+        sums: defaultdict[Owner, _Sum] = defaultdict(_Sum)
+        for each in ledger.spent(period_at(period, unix).start):
+            owners = [Owner("provider", each.provider), GATEWAY]
+            owners += [Owner("agent", each.agent)] if each.agent in names else []
+            for owner in owners:
+                sums[owner].add(each.tokens, each.money)
+        for owner, total in sums.items():
+            budgets.restore(owner, period, Charge(total.tokens, total.money), unix)
+    for limited in everybody(config, agents):
+        budgets.told_already(limited, unix)
+    return budgets
+
+
+@dataclass(slots=True)
+class _Sum:
+    tokens: int = 0
+    money: Decimal = Decimal(0)
+
+    def add(self, tokens: int, money: Decimal) -> None:
+        self.tokens += tokens
+        self.money += money
+
+
+def everybody(config: ModelsConfig, agents: list[Agent]) -> list[Limited]:
+    """Whoever has caps."""
+    found = [Limited(GATEWAY, config.budgets.gateway)]
+    found += [Limited(Owner("provider", name), caps) for name, caps in config.budgets.providers.items()]
+    found += [Limited(Owner("agent", each.name), each.policy.caps) for each in agents if each.revoked_at is None]
+    return [limited for limited in found if limited.caps]
+
+
+def standings(steward: Steward, limited: list[Limited], unix: float) -> list[dict[str, Any]]:
+    """How everybody's caps of money and tokens stand, as plain values; amounts as decimal text."""
+    return [
+        {
+            "of": limited_one.owner.kind,
+            "name": limited_one.owner.name,
+            "limit": str(each.cap),
+            "unit": each.cap.unit,
+            "amount": format(each.cap.amount, "f"),
+            "used": format(each.used, "f"),
+            "set_aside": format(each.set_aside, "f"),
+            "resets_at": each.resets_at,
+        }
+        for limited_one in limited
+        for each in steward.budgets.standing(limited_one, unix)
+    ]
