@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kruxos.cli.agent_view import used_text
 from kruxos.cli.moments import ago, clock, size, span
 from kruxos.cli.table import Cell, Column, table
 from kruxos.cli.terminal import Terminal, clean, cut, plain, styled
@@ -15,7 +16,7 @@ RECENT_S = 900.0
 
 GATEWAY_KEYS = (
     "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
-    "sessions", "calls", "launcher_pid", "launcher_restarts", "config_problem", "notices",
+    "sessions", "calls", "defaults_until", "budgets", "launcher_pid", "launcher_restarts", "config_problem", "notices",
 )  # fmt: skip
 VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WORKER_KEYS = (
@@ -30,6 +31,9 @@ SCHEMA = """\
   version, pid, started_at, data_directory, draining, sessions, calls, launcher_pid, launcher_restarts
   vault              state (locked, unlocked), key_kept_in, records, reason; null: there is none yet
   defaults           role -> provider
+  defaults_until     role -> when a default that was set for a while ends
+  budgets            limits of money and tokens: of (agent, provider, gateway), name, limit, unit (usd, tokens),
+                     amount, used, set_aside (by calls under way): decimal text; resets_at
   agents             agents that are registered and not revoked
   config_problem     what is wrong with models.yaml as it is on disk; empty: it is in force
   notices            a list of texts
@@ -120,7 +124,16 @@ def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterato
     active = f", {status['sessions']} connected" if running else ""
     yield "Agents", f"{status['agents']} registered{active}"
     if status["defaults"]:
-        yield "Defaults", ", ".join(f"{role} {name}" for role, name in status["defaults"].items())
+        until = status.get("defaults_until") or {}
+        yield (
+            "Defaults",
+            ", ".join(
+                f"{role} {name}" + (f" (until {clock(until[role], now)})" if role in until else "")
+                for role, name in status["defaults"].items()
+            ),
+        )
+    for each in status.get("budgets") or ():
+        yield "Budget", f"{each['of']} {each['name']}".strip() + f" {used_text(each, now)}"
     if running:
         yield "Calls", f"{status['calls']} under way"
         yield "Uptime", span(now - status["started_at"])

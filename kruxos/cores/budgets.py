@@ -32,6 +32,7 @@ MINUTE_S = 60.0
 PLACE_PAUSE_S = 1.0
 """When to ask again for a place among the calls at once: nobody knows when one ends."""
 NOTHING = Decimal(0)
+NEVER = Times(0.0, 0.0)
 
 OwnerKind = Literal["agent", "provider", "gateway"]
 TimesOf: TypeAlias = Callable[[Period, float], Times]
@@ -72,7 +73,7 @@ class Refusal:
     cap: Cap
     used: Decimal
     retry_at: float
-    used_up: bool
+    used_up: bool = True
 
     @property
     def message(self) -> str:
@@ -111,7 +112,7 @@ class _Tally:
     """One period of one account. ``told``: shares that were told, by unit and share."""
 
     period: Period
-    times: Times = Times(0.0, 0.0)
+    times: Times = NEVER
     tokens: int = 0
     money: Decimal = NOTHING
     held_tokens: int = 0
@@ -182,13 +183,13 @@ class Budgets:
     ) -> Refusal | None:
         if cap.span == "at once":
             full = account.under_way >= cap.amount
-            return Refusal(owner, cap, Decimal(account.under_way), unix + PLACE_PAUSE_S, True) if full else None
+            return Refusal(owner, cap, Decimal(account.under_way), unix + PLACE_PAUSE_S) if full else None
         if cap.span == "minute":
             _forget_old(account.began, unix)
             room = counted or len(account.began) < cap.amount
             if room:
                 return None
-            return Refusal(owner, cap, Decimal(len(account.began)), account.began[-int(cap.amount)] + MINUTE_S, True)
+            return Refusal(owner, cap, Decimal(len(account.began)), account.began[-int(cap.amount)] + MINUTE_S)
         tally = account.tally(cap)
         taken = tally.used(cap) + tally.held(cap)
         wanted = charge.money if cap.unit == "usd" else Decimal(charge.tokens)

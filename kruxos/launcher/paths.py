@@ -6,7 +6,6 @@ import importlib.util
 import os
 import sys
 
-
 _BOOT = (
     "import sys; module, sys.path[:0] = sys.argv[1], sys.argv[2:]; "
     "from importlib import import_module; import_module(module).main()"

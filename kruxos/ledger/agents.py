@@ -29,6 +29,7 @@ TOKEN_BYTES = 32
 PURPOSE_CHARS_MAX = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NOBODY = bytes(32)
+NO_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Agent:
     fallback: Fallback = "any"
     revoked_at: float | None = None
     effort: ThinkingEffort | None = None
-    policy: Policy = Policy()
+    policy: Policy = NO_POLICY
 
     @property
     def facts(self) -> AgentFacts:

@@ -31,8 +31,8 @@ class Call:
 
     ``last``: the call's outcome rests on this one, so calls are counted by it. ``outcome`` is ``answered`` or an error
     code. Times: Unix seconds, and what the names say. ``cost`` None: unknown.
-    ``attempts`` and ``raw_usage`` are plain values as frames carry them. ``estimated_tokens`` and ``estimated_cost`` (US
-    dollars) are what budgets take the step for where nobody knows what it used.
+    ``attempts`` and ``raw_usage`` are plain values as frames carry them. ``estimated_tokens`` and ``estimated_cost``
+    (US dollars) are what budgets take the step for where nobody knows what it used.
     """
 
     call_id: str

@@ -17,7 +17,7 @@ from kruxos.ledger.usage import Dimension, UsageSum, sum_usage
 
 
 class Ledger:
-    """``agents``, ``keys``, ``defaults``, ``writer``; ``notice`` is what a person should be told of this start, if anything."""
+    """``agents``, ``keys``, ``defaults``, ``writer``; ``notice``: what a person should be told of this start."""
 
     def __init__(self, database: Database, notice: str = "") -> None:
         self._database = database

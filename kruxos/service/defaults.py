@@ -1,7 +1,7 @@
 """Defaults for a while: in force until their time comes, then models.yaml's own again.
 
-The ledger keeps them, so a restart forgets none. The wall clock may be set, and machines sleep: it is looked at again at
-least every ``LOOK_EVERY_S``.
+The ledger keeps them, so a restart forgets none. The wall clock may be set, and machines sleep: it is looked at again
+at least every ``LOOK_EVERY_S``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ LOOK_EVERY_S = 30.0
 class Defaults:
     """Those that hold now. ``changed`` is called when one has ended by itself, with its role and provider."""
 
-    def __init__(self, timers: Timers, timed: Mapping[RoleName, ForAWhile], ended: Callable[[RoleName, str], None]):
+    def __init__(
+        self, timers: Timers, timed: Mapping[RoleName, ForAWhile], ended: Callable[[RoleName, str], None]
+    ) -> None:
         self._timers, self._ended = timers, ended
         self._timer: Timer | None = None
         self.timed = dict(timed)

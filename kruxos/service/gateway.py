@@ -31,6 +31,7 @@ from kruxos.ledger.defaults import ForAWhile
 from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
+from kruxos.operations.prices import price_list
 from kruxos.service.alerts import AlertDesk
 from kruxos.service.calls import Calls, Running
 from kruxos.service.defaults import Defaults
@@ -42,7 +43,7 @@ from kruxos.service.launching import Launching
 from kruxos.service.providers import Provider, Setup
 from kruxos.service.setups import login_of, routing_facts, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
-from kruxos.service.stewardship import everybody, price_list, standings
+from kruxos.service.stewardship import everybody, standings
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
 from kruxos.transport import Peer

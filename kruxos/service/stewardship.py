@@ -1,4 +1,4 @@
-"""From models.yaml and the ledger to what budgets need: prices by provider, and what was used before this start."""
+"""From models.yaml and the ledger to what budgets need: who has caps, and what was used before this start."""
 
 from __future__ import annotations
 
@@ -7,32 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from kruxos.config.addresses import parse_address
-from kruxos.config.model import ModelsConfig, Provider
+from kruxos.config.model import ModelsConfig
 from kruxos.cores.budgets import Budgets, Charge, Limited, Owner
 from kruxos.cores.calendar import Period, period_at
-from kruxos.cores.estimates import PriceList, Seller
 from kruxos.cores.policing import GATEWAY, Steward
-from kruxos.dialects.profiles import choose_profile
 from kruxos.ledger.agents import Agent
 from kruxos.ledger.ledger import Ledger
-from kruxos.operations.lifetimes import shelf_at
 
 PERIODS: tuple[Period, ...] = ("day", "month")
-
-
-def price_list(config: ModelsConfig) -> PriceList:
-    """What each provider sells, and for how much."""
-    sellers = {name: _seller(provider) for name, provider in config.providers.items()}
-    return PriceList({name: seller for name, seller in sellers.items() if seller is not None})
-
-
-def _seller(provider: Provider) -> Seller | None:
-    profile = choose_profile(provider.type, provider.base_url, provider.profile)
-    if profile is None:
-        return None
-    local = parse_address(provider.base_url).is_loopback
-    return Seller(shelf_at(profile, provider.base_url, provider.catalog), provider.model, local)
 
 
 def restored(ledger: Ledger, config: ModelsConfig, unix: float) -> Budgets:
