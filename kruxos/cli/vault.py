@@ -127,8 +127,11 @@ def _unlock(arguments: argparse.Namespace) -> int:
     wanted: dict[str, Any] = {}
     if found["running"] and found["source"] == "passphrase":
         wanted["passphrase"] = asking.ask_passphrase("Vault passphrase: ")
-    operating.operate("vault.unlock", wanted)
+    done = operating.operate("vault.unlock", wanted)
     operating.say("The vault is unlocked.")
+    if wanted:
+        told = f"for {done['unlocked_s'] / 60:.0f} minutes it may change keys, addresses, agents and policies"
+        operating.say(f"This terminal is unlocked, too: {told}.")
     return OK
 
 

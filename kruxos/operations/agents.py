@@ -194,12 +194,12 @@ def _shown(agent: Agent) -> dict[str, Any]:
 
 
 OPERATIONS = (
-    Operation("agent.create", create),
+    Operation("agent.create", create, guarded=True),
     Operation("agent.list", list_agents, reads=True),
     Operation("agent.show", show, reads=True),
-    Operation("agent.set_model", set_model),
-    Operation("agent.set_policy", set_policy),
-    Operation("agent.revoke", revoke),
-    Operation("agent.rotate", rotate),
-    Operation("agent.restore", restore),
+    Operation("agent.set_model", set_model, guarded=True),
+    Operation("agent.set_policy", set_policy, guarded=True),
+    Operation("agent.revoke", revoke, guarded=True),
+    Operation("agent.rotate", rotate, guarded=True),
+    Operation("agent.restore", restore, guarded=True),
 )

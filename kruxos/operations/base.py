@@ -13,7 +13,7 @@ from kruxos.config.secret import Secret
 from kruxos.cores import supervision
 from kruxos.cores.alerting import Alert
 from kruxos.cores.routing import AgentFacts
-from kruxos.errors import GatewayUnreachableError, RefusedError
+from kruxos.errors import GatewayUnreachableError, RefusedError, VaultLockedError
 from kruxos.wire import Open
 
 if TYPE_CHECKING:
@@ -153,11 +153,31 @@ Run = Callable[[Context, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One verb. ``reads``: it changes nothing, so it may run beside others."""
+    """One verb. ``reads``: it changes nothing, so it may run beside others.
+
+    ``guarded``: it touches secrets, where they go, agents or policies: where the vault has a passphrase, it is asked
+    for. ``proves``: whoever did it has shown that passphrase.
+    """
 
     name: str
     run: Run
     reads: bool = False
+    guarded: bool = False
+    proves: bool = False
+
+
+PASSPHRASE = "passphrase"
+
+
+def passphrase_needed() -> VaultLockedError:
+    """The error for a guarded operation whose operator has not shown the passphrase; its field names it."""
+    message = "this vault has a passphrase, and this operation asks for it: unlock with `kruxos vault unlock`"
+    return VaultLockedError(message, field=PASSPHRASE)
+
+
+def has_passphrase(vault: Vault) -> bool:
+    """Whether guarded operations ask."""
+    return vault.status().source == PASSPHRASE
 
 
 def refused(message: str, fix: str) -> RefusedError:

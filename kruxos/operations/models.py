@@ -360,11 +360,11 @@ async def _meant(context: Context, fields: Fields) -> tuple[Provider, list[str]]
 
 OPERATIONS = (
     Operation("model.plan", plan, reads=True),
-    Operation("model.add", add),
+    Operation("model.add", add, guarded=True),
     Operation("model.list", list_models, reads=True),
-    Operation("model.remove", remove),
+    Operation("model.remove", remove, guarded=True),
     Operation("model.default", default),
-    Operation("model.confirm", confirm),
+    Operation("model.confirm", confirm, guarded=True),
     Operation("model.enable", enable),
     Operation("model.disable", disable),
 )
