@@ -209,9 +209,10 @@ def _env(arguments: argparse.Namespace) -> int:
 
 
 _LIMITS_TEXT = """\
---limit is money (5usd/day, 100usd/month), tokens (2Mtok/day, 500ktok/month), calls (30/min) or calls at once
-(4atonce); one of each kind. What a call may cost is set aside before it and settled after it; a call for which there is no room
-ends with budget_exceeded, which says when the limit resets: at midnight, or at the month's, of the gateway's own time."""
+--limit is money (5usd/day, 100usd/month), tokens (2Mtok/day, 500ktok/month), calls
+(30/min) or calls at once (4atonce); one of each kind. What a call may cost is set aside before it and settled after it.
+A call for which there is no room ends with budget_exceeded, which says when the limit resets: at midnight, or when the
+month ends, by the gateway's own clock."""
 _CREATE_TEXT = f"""\
 Make an agent and show its token, this once. A client gives it as `token=` or in $KRUXOS_AGENT_TOKEN.
 

@@ -322,7 +322,7 @@ VERBS = (
         _default,
         _default_options,
         "Set which provider answers for a role where an agent has none of its own. With --for only for a while:\n"
-        "models.yaml stays as it is, and answers again when the time is over, also if the gateway was restarted meanwhile.",
+        "models.yaml stays as it is, and holds again when the time is over, also if the gateway was restarted.",
         "kruxos model default chat claude-api\nkruxos model default fallback local-default\n"
         "kruxos model default chat deepseek --for 2h",
     ),

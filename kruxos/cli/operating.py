@@ -11,7 +11,7 @@ from kruxos.cli import asking
 from kruxos.cli.failing import OK
 from kruxos.cli.terminal import clean, plain, styled, terminal_of
 
-PASSPHRASE = "passphrase"
+PASSPHRASE = "passphrase"  # noqa: S105 - a name, not one
 """The field that an error names where the operator is to show the vault's passphrase."""
 
 

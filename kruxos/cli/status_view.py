@@ -22,7 +22,7 @@ VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
     "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
-    "retry_at",
+    "retry_at", "remains",
 )  # fmt: skip
 
 SCHEMA = """\
@@ -44,6 +44,8 @@ SCHEMA = """\
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
     last_error, last_error_at         the last failed attempt: an error code, and when
+    remains          what its provider told: what, model, left, limit, unit (requests, tokens, percent, a currency),
+                     resets_at, as_of; amounts are decimal text
     isolation        what of the cage holds: level (full, partial, none, off), missing (what is promised and does not
                      hold), files, ports, system_calls, scopes, unreadable, landlock_version; empty: not known yet"""
 
@@ -79,8 +81,26 @@ def status_lines(status: Mapping[str, Any], now: float, terminal: Terminal) -> l
     """All of ``kruxos status``."""
     rows = worker_lines if status["running"] else configured_lines
     lines = [*_head(status, now, terminal), "", *rows(status["workers"], now, terminal)]
+    left = list(_remains_lines(status["workers"], now))
+    lines += ["", "Remaining:", *left] if left else []
     todo = [line for each in _todo(status, now) for line in _advice_lines(each, terminal)]
     return [plain(line, terminal) for line in ([*lines, "", "To do:", *todo] if todo else lines)]
+
+
+def _remains_lines(workers: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
+    """What providers told of rate limits, windows and credit."""
+    for worker in workers:
+        told = [_remaining(each, now) for each in worker.get("remains") or ()]
+        if told:
+            yield clean(f"  {worker['provider']}: {'; '.join(told)}")
+
+
+def _remaining(each: Mapping[str, Any], now: float) -> str:
+    unit = {"percent": " %", "requests": "", "tokens": ""}.get(each["unit"], f" {each['unit']}")
+    of = f" of {each['limit']}" if each["limit"] is not None and unit != " %" else ""
+    model = f" ({each['model']})" if each["model"] else ""
+    resets = f", full at {clock(each['resets_at'], now)}" if each["resets_at"] is not None else ""
+    return f"{each['what']}{model}: {each['left']}{unit}{of} left{resets}"
 
 
 def worker_lines(workers: Sequence[Mapping[str, Any]], now: float, terminal: Terminal) -> list[str]:

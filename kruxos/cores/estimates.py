@@ -1,7 +1,8 @@
 """What a call may use, before anybody knows: from its size, its header, and the price of who is to answer.
 
 The supervisor does not read a request's body. Four bytes of it are taken for a token, as far as the model's window
-goes; of the answer as much as the header allows it, or ``OUTPUT_TOKENS_UNSAID``. An estimate is no bound: the bill settles.
+goes; of the answer as much as the header allows, or ``OUTPUT_TOKENS_UNSAID``. An estimate is no bound: the bill
+settles.
 """
 
 from __future__ import annotations

@@ -166,7 +166,7 @@ class Operation:
     proves: bool = False
 
 
-PASSPHRASE = "passphrase"
+PASSPHRASE = "passphrase"  # noqa: S105 - a name, not one
 
 
 def passphrase_needed() -> VaultLockedError:

@@ -23,6 +23,7 @@ from kruxos.cores import supervision
 from kruxos.cores.alerting import Alert
 from kruxos.cores.budgets import Crossing
 from kruxos.cores.call_vocabulary import Row
+from kruxos.cores.remains import remains_of
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import BY_CODE, ProviderMisconfiguredError, UnauthorizedError, from_wire
 from kruxos.events import Assembler, Usage, decode_events
@@ -378,6 +379,7 @@ class Gateway:
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
+            remains=[] if health is None else remains_of(health.state, time.time()),
         )
 
 

@@ -46,6 +46,8 @@ class WorkerStatus:
     """What of the cage was achieved for it."""
     retry_at: float | None = None
     """When a worker that failed is started again by itself."""
+    remains: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """What its provider told of rate limits, windows and credit (``kruxos.cores.remains``)."""
 
 
 @dataclass(frozen=True, slots=True)
