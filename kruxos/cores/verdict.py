@@ -29,8 +29,8 @@ def verdict(attempts: list[Attempt], failures: list[KruxosError], unix: float) -
         reasons = "; ".join(f"{attempt.provider}: {attempt.message}" for attempt in causes)
         return NoProviderError(f"no provider available ({reasons})")
     if not failures and all(attempt.outcome == BudgetExceededError.code for attempt in allowed):
-        reasons = dict.fromkeys(attempt.message.removeprefix("skipped: ") for attempt in allowed)
-        return BudgetExceededError("; ".join(reasons), retry_at=_earliest(allowed, unix))
+        limits = dict.fromkeys(attempt.message.removeprefix("skipped: ") for attempt in allowed)
+        return BudgetExceededError("; ".join(limits), retry_at=_earliest(allowed, unix))
     if len(tried) == 1:
         cause = (allowed or causes)[-1]
         return BY_CODE[cause.outcome](f"{cause.provider}: {cause.message}", retry_at=cause.retry_at)
