@@ -60,7 +60,7 @@ def _config(data: Any, report: Report) -> ModelsConfig:
         operators=tuple(top.operators or ()),
         agents=tuple(top.agents or ()),
         agents_group=top.agents_group,
-        http=http_of(top.http),
+        http=http_of(top.http, report.below("http")),
         budgets=Budgets(
             top.budgets or (), {name: fields.budget for name, fields in read.items() if fields and fields.budget}
         ),

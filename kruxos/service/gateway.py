@@ -15,7 +15,7 @@ from kruxos import __version__, catalog, wire
 from kruxos.config import models_file
 from kruxos.config.difference import difference
 from kruxos.config.directory import DataDirectory
-from kruxos.config.model import ModelsConfig, RoleName, destination
+from kruxos.config.model import Http, ModelsConfig, RoleName, destination
 from kruxos.config.model import Provider as Configured
 from kruxos.config.problems import SetupError
 from kruxos.config.secret import Secret
@@ -47,6 +47,7 @@ from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.service.stewardship import everybody, standings
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
+from kruxos.service.web import WebProcess
 from kruxos.transport import Peer
 from kruxos.vault.vault import Vault, record_name
 from kruxos.wire import Open
@@ -81,6 +82,9 @@ class Gateway:
     defaults: Defaults = field(init=False)
     alerts: AlertDesk = field(init=False)
     door: AgentDoor = field(init=False)
+    web: WebProcess = field(init=False)
+    http: Http | None = None
+    """What the command line says of the web process; it counts before models.yaml."""
 
     def __post_init__(self) -> None:
         self.keybook = KeyBook(self.ledger.keys)
@@ -236,6 +240,7 @@ class Gateway:
         self._in_force()
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
         self.fleet.configure(enabled, set(changes.changed))
+        self.web.configure(self.http or config.http)
         told = [
             f"{word} {', '.join(sorted(names))}"
             for word, names in (("added", changes.added), ("changed", changes.changed), ("removed", changes.removed))
@@ -303,6 +308,11 @@ class Gateway:
             if session.agent.name == agent.name:
                 session.agent = agent
 
+    async def start_web(self) -> dict[str, Any]:
+        """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
+        await self.web.start()
+        return self.web.to_wire()
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
         reader = _Waiter()
@@ -342,6 +352,7 @@ class Gateway:
             launcher_pid=self.launching.pid,
             launcher_restarts=self.launching.restarts,
             config_problem=self.config_problem,
+            web=self.web.to_wire(),
             notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
         )
 
