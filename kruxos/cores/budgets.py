@@ -264,10 +264,12 @@ class Budgets:
 
     # What was, and how things stand
 
-    def restore(self, owner: Owner, period: Period, charge: Charge, unix: float) -> None:
-        """What the ledger says that the owner has used in this period. What it has crossed has been told."""
+    def restore(self, owner: Owner, charge: Charge, unix: float, *, today: bool) -> None:
+        """What the ledger says that the owner has used in this month, ``today`` or before."""
         account = self._account(owner, unix)
-        (account.day if period == "day" else account.month).add(charge)
+        account.month.add(charge)
+        if today:
+            account.day.add(charge)
 
     def told_already(self, limited: Limited, unix: float) -> None:
         """What the owner's caps had come to before this start was told then."""

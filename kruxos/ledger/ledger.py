@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from kruxos.config.directory import DataDirectory
+from kruxos.cores.calendar import period_at
 from kruxos.ledger.agents import Agents
 from kruxos.ledger.calls import Call, LedgerWriter, prune_calls, read_calls, read_log
 from kruxos.ledger.database import Database
@@ -57,9 +58,10 @@ class Ledger:
         """What became of a provider's calls that began since a time (Unix seconds)."""
         return read_lately(self._database, provider, since)
 
-    def spent(self, since: float, *, agent: str | None = None) -> list[Spent]:
-        """What budgets count since a time (Unix seconds), by agent and provider."""
-        return read_spent(self._database, since, agent=agent)
+    def spent(self, now: float, *, agent: str | None = None) -> list[Spent]:
+        """What budgets count of the month and the day that ``now`` lies in, by agent and provider."""
+        month, day = period_at("month", now).start, period_at("day", now).start
+        return read_spent(self._database, month, day, agent=agent)
 
     def prune(self, before: float) -> int:
         """Removes rows of calls that started before a time (Unix seconds); how many."""

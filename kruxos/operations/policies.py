@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -11,7 +10,17 @@ from typing import Any, TypeVar, cast
 
 from kruxos.config.model import ROLE_NAMES, ModelsConfig, RoleName
 from kruxos.cores.calendar import Period, period_at
-from kruxos.cores.caps import CAPS_MAX, PATTERNS_MAX, Cap, Policy, check_pattern, merge_caps, parse_caps, parse_kind
+from kruxos.cores.caps import (
+    CAPS_MAX,
+    PATTERNS_MAX,
+    Cap,
+    Policy,
+    Span,
+    check_pattern,
+    merge_caps,
+    parse_caps,
+    parse_kind,
+)
 from kruxos.fields import Fields
 from kruxos.ledger.agents import FALLBACKS, PURPOSE_CHARS_MAX, Agent, Fallback
 from kruxos.ledger.ledger import Ledger
@@ -92,23 +101,33 @@ def policy_shown(agent: Agent) -> dict[str, Any]:
 def limits_standing(ledger: Ledger, agents: list[Agent], unix: float | None = None) -> dict[str, list[dict[str, Any]]]:
     """How the agents' limits of money and tokens stand by the ledger, by agent; amounts as decimal text.
 
-    What calls under way have set aside is not in it. One query for each period, however many agents there are.
+    What calls under way have set aside is not in it. One query, however many agents there are.
     """
     now = time.time() if unix is None else unix
-    wanted = {cap.span for agent in agents for cap in agent.policy.caps if cap.unit != "calls"}
-    sums = {period: _sums(ledger, period, now, agents) for period in ("day", "month") if period in wanted}
+    limited = [agent for agent in agents if any(cap.unit != "calls" for cap in agent.policy.caps)]
+    used = _used(ledger, limited, now) if limited else {}
     return {
-        agent.name: [_standing(cap, sums[cap.span][agent.name], now) for cap in agent.policy.caps if cap.span in sums]
+        agent.name: [
+            _standing(cap, used.get((agent.name, cap.span), _NOTHING), now)
+            for cap in agent.policy.caps
+            if cap.unit != "calls"
+        ]
         for agent in agents
     }
 
 
-def _sums(ledger: Ledger, period: Period, now: float, agents: list[Agent]) -> dict[str, tuple[int, Decimal]]:
+_NOTHING = (0, Decimal(0))
+
+
+def _used(ledger: Ledger, agents: list[Agent], now: float) -> dict[tuple[str, Span], tuple[int, Decimal]]:
+    """Tokens and money by agent, for this day and this month."""
     only = agents[0].name if len(agents) == 1 else None
-    found: defaultdict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
-    for each in ledger.spent(period_at(period, now).start, agent=only):
-        tokens, money = found[each.agent]
-        found[each.agent] = tokens + each.tokens, money + each.money
+    found: dict[tuple[str, Span], tuple[int, Decimal]] = {}
+    for each in ledger.spent(now, agent=only):
+        spans: tuple[Span, ...] = ("day", "month") if each.today else ("month",)
+        for span in spans:
+            tokens, money = found.get((each.agent, span), _NOTHING)
+            found[each.agent, span] = tokens + each.tokens, money + each.money
     return found
 
 

@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from kruxos.config.model import ModelsConfig
 from kruxos.cores.budgets import Budgets, Charge, Limited, Owner
-from kruxos.cores.calendar import Period, period_at
 from kruxos.cores.policing import GATEWAY, Steward
 from kruxos.ledger.agents import Agent
 from kruxos.ledger.ledger import Ledger
-
-PERIODS: tuple[Period, ...] = ("day", "month")
 
 
 def restored(ledger: Ledger, config: ModelsConfig, unix: float) -> Budgets:
     """The accounts as the ledger has them. Agents that are not registered have none. Raises ``LedgerError``."""
     budgets, agents = Budgets(), ledger.agents.list()
     names = {agent.name for agent in agents}
-    for period in PERIODS:
-        sums: defaultdict[Owner, _Sum] = defaultdict(_Sum)
-        for each in ledger.spent(period_at(period, unix).start):
-            owners = [Owner("provider", each.provider), GATEWAY]
-            owners += [Owner("agent", each.agent)] if each.agent in names else []
-            for owner in owners:
-                sums[owner].add(each.tokens, each.money)
-        for owner, total in sums.items():
-            budgets.restore(owner, period, Charge(total.tokens, total.money), unix)
+    for each in ledger.spent(unix):
+        owners = [Owner("provider", each.provider), GATEWAY]
+        owners += [Owner("agent", each.agent)] if each.agent in names else []
+        for owner in owners:
+            charge = Charge(each.tokens, each.money)
+            budgets.restore(owner, charge, unix, today=each.today)
     for limited in everybody(config, agents):
         budgets.told_already(limited, unix)
     return budgets
-
-
-@dataclass(slots=True)
-class _Sum:
-    tokens: int = 0
-    money: Decimal = Decimal(0)
-
-    def add(self, tokens: int, money: Decimal) -> None:
-        self.tokens += tokens
-        self.money += money
 
 
 def everybody(config: ModelsConfig, agents: list[Agent]) -> list[Limited]:

@@ -149,7 +149,8 @@ class TestWarnings:
 
     def test_what_was_told_before_a_restart_is_not_told_again(self) -> None:
         book, who = budgets(), limited("10usd/day")
-        book.restore(who[0].owner, "day", dollars("8.5"), NOON)
+        book.restore(who[0].owner, dollars("8.5"), NOON, today=True)
+        book.restore(who[0].owner, dollars("3"), NOON, today=False)
         book.told_already(who[0], NOON)
         assert book.settle(book.reserve(who, dollars("0.1"), NOON), dollars("0.1"), NOON) == []
         assert book.standing(who[0], NOON)[0].used == Decimal("8.6")
