@@ -26,7 +26,7 @@ from kruxos.cli.terminal import terminal_of
 EFFORTS = ("none", "low", "medium", "high", "max")
 _COLUMNS = (
     Column("NAME"), Column("STATUS"), Column("MODEL", gives=True), Column("ROLE"), Column("FALLBACK"),
-    Column("LAST CALL"), Column("CALLS", right=True), Column("LIMITS", gives=True, optional=True),
+    Column("LAST CALL"), Column("CALLS", right=True),
 )  # fmt: skip
 
 
@@ -101,7 +101,10 @@ def _list(arguments: argparse.Namespace) -> int:
         operating.say("No agents yet. Make one: kruxos agent create --name code-bot")
         return OK
     now = time.time()
-    operating.show(table(_COLUMNS, [_row(each, now) for each in found["agents"]], terminal_of(sys.stdout)))
+    limited = any(each["limits"] for each in found["agents"])
+    columns = (*_COLUMNS, Column("LIMITS", gives=True, optional=True)) if limited else _COLUMNS
+    rows = [_row(each, now)[: len(columns)] for each in found["agents"]]
+    operating.show(table(columns, rows, terminal_of(sys.stdout)))
     return OK
 
 

@@ -213,7 +213,7 @@ class TestAlerts:
             address = f"http://127.0.0.1:{server.server_port}/hook"
             start(
                 home,
-                f"alerts:\n  command: [{sys.executable}, -S, {script}]\n  webhook: {address}\nbudgets: 60tok/day\n",
+                f"alerts:\n  command: [{sys.executable}, -S, {script}]\n  webhook: {address}\nbudgets: 400tok/day\n",
             )
             assert home.control("alerts.test")["sent"] == {"command": "sent", "webhook": "sent"}
             with home.client() as client:
