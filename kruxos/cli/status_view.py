@@ -150,7 +150,7 @@ def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterato
     active = f", {status['sessions']} connected" if running else ""
     yield "Agents", f"{status['agents']} registered{active}"
     if status["defaults"]:
-        until = status.get("defaults_until") or {}
+        until: Mapping[str, float] = status.get("defaults_until") or {}
         yield (
             "Defaults",
             ", ".join(

@@ -91,8 +91,10 @@ def estimate(quote: Quote, body_bytes: int, max_output_tokens: int | None, unix:
 
 def used(usage: Mapping[str, Any], cost: Mapping[str, Any]) -> Charge:
     """What an attempt used, as its last frame says it."""
-    told = Usage.from_wire(dict(usage))
-    return Charge(told.input_tokens + (told.output_tokens or 0), _dollars(cost))
+    return Charge(sum(usage.get(name) or 0 for name in _COUNTED), _dollars(cost))
+
+
+_COUNTED = ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 
 
 def _dollars(cost: Mapping[str, Any]) -> Decimal | None:

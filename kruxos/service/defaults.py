@@ -48,7 +48,7 @@ class Defaults:
 
     def _look(self) -> None:
         now = time.time()
-        gone = {role: each.provider for role, each in self.timed.items() if each.until <= now}
+        gone: dict[RoleName, str] = {role: each.provider for role, each in self.timed.items() if each.until <= now}
         for role in gone:
             del self.timed[role]
         self._wake()
