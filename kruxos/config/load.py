@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Budgets, Defaults, ModelsConfig, Provider
+from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Budgets, Defaults, ModelsConfig, Provider, Telemetry
 from kruxos.config.pasted import Pasted, find_pasted, shown
 from kruxos.config.problems import ConfigError
 from kruxos.config.report import Report
@@ -65,6 +65,7 @@ def _config(data: Any, report: Report) -> ModelsConfig:
             top.budgets or (), {name: fields.budget for name, fields in read.items() if fields and fields.budget}
         ),
         alerts=alerts_of(top.alerts, inherited, report.below("alerts")),
+        telemetry=Telemetry(**top.telemetry.model_dump(exclude_none=True)) if top.telemetry else Telemetry(),
     )
 
 

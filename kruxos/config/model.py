@@ -144,6 +144,14 @@ class Alerts:
 
 
 @dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What operators' own tools are given. ``otlp``: the address of a collector, such as ``http://127.0.0.1:4318``."""
+
+    prometheus: bool = False
+    otlp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelsConfig:
     """All of models.yaml. ``operators`` and ``agents`` are uids or user names. ``hints`` are not errors."""
 
@@ -156,6 +164,7 @@ class ModelsConfig:
     http: Http = Http()
     budgets: Budgets = Budgets()
     alerts: Alerts | None = None
+    telemetry: Telemetry = Telemetry()
     hints: tuple[Problem, ...] = field(default=(), compare=False)
 
 

@@ -253,6 +253,13 @@ class AlertFields(_Level):
     repeat_minutes: Annotated[float, Field(ge=1, le=10_080)] | None = None
 
 
+class TelemetryFields(_Level):
+    """``telemetry:``: what operators' own tools are given."""
+
+    prometheus: bool | None = None
+    otlp: Url | None = None
+
+
 class TopFields(_Level):
     """The top of the file. ``providers:`` is taken out before, and its entries are checked one by one."""
 
@@ -268,6 +275,7 @@ class TopFields(_Level):
     http: HttpFields | None = None
     budgets: CapTexts | None = None
     alerts: AlertFields | None = None
+    telemetry: TelemetryFields | None = None
 
 
 _LEVELS: dict[str, type[BaseModel]] = {
@@ -278,6 +286,7 @@ _LEVELS: dict[str, type[BaseModel]] = {
     "defaults": DefaultFields,
     "http": HttpFields,
     "alerts": AlertFields,
+    "telemetry": TelemetryFields,
 }
 _OTHER_WORDS = {
     "api_base": "base_url", "apibase": "base_url", "url": "base_url", "host": "endpoint", "provider": "type",
