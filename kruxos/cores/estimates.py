@@ -7,7 +7,7 @@ settles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -110,7 +110,3 @@ def larger(first: Charge, second: Charge) -> Charge:
     """The larger of each."""
     money = [each.money for each in (first, second) if each.money is not None]
     return Charge(max(first.tokens, second.tokens), max(money, default=None))
-
-
-Quotes = Callable[[str, "str | None", float], Quote]
-"""Who answers in the end, for what: provider, model, Unix seconds."""

@@ -98,12 +98,12 @@ def policy_shown(agent: Agent) -> dict[str, Any]:
     }
 
 
-def limits_standing(ledger: Ledger, agents: list[Agent], unix: float | None = None) -> dict[str, list[dict[str, Any]]]:
+def limits_standing(ledger: Ledger, agents: list[Agent]) -> dict[str, list[dict[str, Any]]]:
     """How the agents' limits of money and tokens stand by the ledger, by agent; amounts as decimal text.
 
     What calls under way have set aside is not in it. One query, however many agents there are.
     """
-    now = time.time() if unix is None else unix
+    now = time.time()
     limited = [agent for agent in agents if any(cap.unit != "calls" for cap in agent.policy.caps)]
     used = _used(ledger, limited, now) if limited else {}
     return {
