@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import pytest
+import trio
+
+from kruxos_workers.crediting import ask_credit
+from kruxos_workers.http import ProviderClient
 from kruxos_workers.remaining import ASK_EVERY_S, Remaining, Remains, credit_address, windows
 
 NOW = 1_000_000.0
@@ -79,3 +85,32 @@ def test_each_provider_is_asked_where_it_answers() -> None:
     assert credit_address("openrouter", "https://openrouter.ai/api/v1") == ("https://openrouter.ai/api/v1", "/key")
     assert credit_address("deepseek", "https://api.deepseek.com/v1") == ("https://api.deepseek.com", "/user/balance")
     assert credit_address("openai", "https://api.openai.com/v1") is None
+
+
+class _Account(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b'{"data": {"limit": 10, "limit_remaining": 4.5}}'
+        self.send_response(200 if self.path == "/api/v1/key" else 404)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+
+def test_it_is_asked_over_http_and_a_server_that_is_gone_changes_nothing() -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Account)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    remains, base = Remains(), f"http://127.0.0.1:{server.server_port}/api/v1"
+    try:
+        trio.run(ask_credit, ProviderClient(base), "/key", "openrouter", remains)
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+    known = remains.state()
+    assert [(row["left"], row["limit"]) for row in known] == [("4.5", "10")]
+    trio.run(ask_credit, ProviderClient(base), "/key", "openrouter", remains)
+    assert remains.state() == known
