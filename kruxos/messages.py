@@ -158,7 +158,7 @@ class Request:
     """One call's question. Every wish that is None is left to the provider.
 
     ``tool_choice`` is ``auto``, ``none``, ``required``, or the name of a tool as ``tool:NAME``.
-    ``raw_events``: each event also carries the provider's own bytes.
+    ``raw_events``: with ``native``, a provider of that protocol answers in its own bytes (``events.Raw``).
     """
 
     messages: list[Message]

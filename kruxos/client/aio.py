@@ -68,6 +68,10 @@ class Client:
         """Asks, and gives the answer's events as they come: ``async with client.stream("hi") as events: ...``."""
         return self._open_connector().stream(prompt, options)
 
+    def whole(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> EventStream:
+        """As ``stream``, for an answer that comes whole: all its events at its end."""
+        return self._open_connector().stream(prompt, options, is_streamed=False)
+
     async def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> int:
         """How many input tokens the request has, as the provider counts or, failing that, as the gateway estimates."""
         return await self._open_connector().count_tokens(prompt, options)

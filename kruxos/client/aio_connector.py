@@ -56,9 +56,9 @@ class Connector:
         """How many input tokens a request has."""
         return token_count(await self._ask(opening("count_tokens", prompt, options)))
 
-    def stream(self, prompt: str | None, options: CallOptions) -> EventStream:
+    def stream(self, prompt: str | None, options: CallOptions, *, is_streamed: bool = True) -> EventStream:
         """A call whose answer comes in events."""
-        return EventStream(self._open, opening("chat", prompt, options, stream=True))
+        return EventStream(self._open, opening("chat", prompt, options, stream=is_streamed))
 
     async def _ask(self, opening: wire.Open) -> Reply:
         line, call = await self._open(opening)
@@ -135,6 +135,11 @@ class EventStream:
         if event is None:
             raise StopAsyncIteration
         return event
+
+    async def next_run(self) -> list[Event]:
+        """The next events that came together, where one by one is too slow; empty at the end."""
+        line, call = self._get()
+        return await line.next_run(call)
 
     def reply(self) -> Reply:
         """The whole answer, after its last event."""

@@ -133,6 +133,14 @@ class Line:
                 return event
             await self._await_news(call)
 
+    async def next_run(self, call: Call) -> list[Event]:
+        """The next events that came together, waiting for them; empty at the end. Raises the call's error."""
+        while True:
+            run = call.next_run()
+            if run or call.over:
+                return run
+            await self._await_news(call)
+
     async def reply(self, call: Call) -> Reply:
         """The whole answer, waiting for its end. Raises the call's error."""
         while not call.over:

@@ -103,6 +103,17 @@ class Call:
             self._unread_bytes -= len(body)
             self._events = decode_events(body)
 
+    def next_run(self) -> list[Event]:
+        """The next event and all that came with it; otherwise as ``next_event``, with an empty list for None."""
+        event = self.next_event()
+        run: list[Event] = []
+        while event is not None:
+            run.append(event)
+            event = self._decode_next()
+            if event is not None:
+                self._assembler.feed(event)
+        return run
+
     def _decode_next(self) -> Event | None:
         try:
             return next(self._events, None)

@@ -1,8 +1,8 @@
 """The web process as the supervisor sees it: started by module name, watched, started again.
 
-It is an ordinary client of the gateway's own sockets, so it holds no secret of any provider and stands outside of every
-call's way. What it is told (where to listen) and what it says (that it listens, and where) are single JSON messages over
-a socket that both ends watch: when that closes, the other one is gone.
+It is an ordinary client of the gateway's own sockets, and holds no secret of any provider. What it is told (where to
+listen) and what it says (that it listens, and where) are single JSON messages over a socket that both ends watch: when
+that closes, the other one is gone.
 
     off -> starting                 models.yaml or ``serve --http`` enable it, or somebody wants the dashboard
     starting -> ready               it says where it listens

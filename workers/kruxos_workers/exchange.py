@@ -41,6 +41,7 @@ from kruxos_workers.gate import Gate
 from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
 from kruxos_workers.limits import Ask
+from kruxos_workers.raw import RawBytes, wants_raw
 from kruxos_workers.settings import FIRST_EVENT_S, Settings
 
 ERROR_BODY_BYTES_MAX = 1024 * 1024
@@ -109,7 +110,9 @@ class Exchange:
     frame: wire.Open
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _answer: Answer = field(init=False)
+    _request: Request = field(init=False)
     _decoder: Decoder | None = None
+    _raw: RawBytes | None = None
     _http: HttpAnswer | None = None
     _limit: TimeLimit = field(default_factory=TimeLimit)
     _flowing: trio.Event = field(default_factory=trio.Event)
@@ -125,6 +128,7 @@ class Exchange:
             shelf=settings.shelf,
             model=self.frame.model or settings.model or "",
             stream=self.frame.stream,
+            call_id=self.frame.call_id or "",
         )
         self._flowing.set()
         if self.frame.deadline_s is not None:
@@ -155,7 +159,7 @@ class Exchange:
         self.worker.outlet.send(last)
 
     async def _exchange(self) -> wire.Frame:
-        request = self._read_request()
+        request = self._request = self._read_request()
         target, encoded = self._encode(request)
         await self._enter(target.model, request)
         if self.worker.login is None:
@@ -200,6 +204,7 @@ class Exchange:
                 if not 200 <= http.status < 300:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
+                self._raw = self._raw_for(http)
                 await self._read(http, self._decoder, limits.idle_s if target.stream else limits.call_s)
         except SendFailure as failure:
             raise FailedExchange(failure.kind, failure.error) from None
@@ -315,6 +320,12 @@ class Exchange:
 
     # While it comes
 
+    def _raw_for(self, http: HttpAnswer) -> RawBytes | None:
+        content_type, stream = http.headers.get("content-type", ""), self.frame.stream
+        dialect = self.worker.settings.dialect.name
+        wanted = wants_raw(self._request, dialect, content_type=content_type, stream=stream)
+        return RawBytes(stream=stream) if wanted else None
+
     def _decoder_for(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> Decoder:
         return self.worker.settings.dialect.decoder(target, encoded, http.headers.get("content-type", ""))
 
@@ -328,7 +339,8 @@ class Exchange:
                 self._limit.start("end of the answer", TAIL_WITHIN_S)
             elif events:
                 self._limit.start("event", idle_s)
-            for frame in self._answer.take(events):
+            raw = None if self._raw is None else self._raw.take(piece, decoder)
+            for frame in self._answer.take(events, raw):
                 outlet.send(frame)
             if not self._flowing.is_set():
                 self._limit.stop()
@@ -354,7 +366,9 @@ class Exchange:
 
     def _close(self, decoder: Decoder, otherwise: KruxosError) -> wire.Frame:
         """The body is over. Whether the answer is whole, its own protocol says; else the best reason is told."""
-        for frame in self._answer.take(decoder.finish()):
+        events = decoder.finish()
+        raw = None if self._raw is None else self._raw.finish(decoder)
+        for frame in self._answer.take(events, raw):
             self.worker.outlet.send(frame)
         if decoder.ending is None:
             cut_off = decoder.error is None or isinstance(decoder.error, StreamInterruptedError)

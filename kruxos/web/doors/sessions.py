@@ -1,8 +1,9 @@
 """One session with the gateway for each agent that shows its token; and how often somebody may be wrong about one.
 
-A token is proven by the gateway's own hello, once; then its session stays for the calls to come. Kept is a keyed hash of
-the token, so that looking it up tells nothing of those that are known. Wrong tokens are bounded in time, whoever shows
-them: while the bound is reached, tokens that are not known yet are refused unheard, and agents with a session go on.
+A token is proven by the gateway's own hello, once; then its session stays for the calls to come. Kept is a keyed hash
+of the token, so that looking it up tells nothing of those that are known. Wrong tokens are bounded in time, whoever
+shows them: while the bound is reached, tokens that are not known yet are refused unheard, and agents with a session go
+on.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Sessions:
     async def find(self, token: str | None, agent: str | None) -> Session:
         """The session of this token; without one, of the agent of our own user that has this name.
 
-        Raises ``UnauthorizedError`` for a wrong token, ``RateLimitedError`` when too many were, and what a hello raises.
+        Raises ``UnauthorizedError`` for a wrong token, ``RateLimitedError`` when too many were, and as a hello does.
         """
         name = hashlib.blake2b(f"{token}\0{agent}".encode("utf-8", "replace"), key=self._key).digest()
         session = self._sessions.get(name)
