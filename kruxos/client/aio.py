@@ -56,9 +56,13 @@ class Client:
         if connector is not None and self._opened_by == os.getpid():
             await connector.close()
 
-    async def connect(self) -> None:
-        """Connects now, where the first call would: raises ``UnauthorizedError`` for a wrong token, and its like."""
-        await self._open_connector().connect()
+    async def connect(self, *, hold_bytes: int | None = None) -> None:
+        """Connects now, where the first call would: raises ``UnauthorizedError`` for a wrong token, and its like.
+
+        ``hold_bytes`` is for who passes streams on to others: a call of which so many bytes are unread is held back, up
+        to its provider; one that is not read on for a minute ends.
+        """
+        await self._open_connector().connect(hold_bytes)
 
     async def chat(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> Reply:
         """Asks, and waits for the whole answer. The options are ``kruxos.client.CallOptions``."""

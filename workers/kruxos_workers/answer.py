@@ -70,14 +70,22 @@ class Answer:
         )
 
     def fail(
-        self, error: KruxosError, failure: str, decoder: Decoder | None, *, upstream_us: int = 0, now: float = 0.0
+        self,
+        error: KruxosError,
+        failure: str,
+        decoder: Decoder | None,
+        *,
+        raw: bytes = b"",
+        upstream_us: int = 0,
+        now: float = 0.0,
     ) -> wire.Error:
-        """The last frame of an answer that failed; what was used until then goes with it."""
+        """The last frame of an answer that failed; what was used until then goes with it, and the error as it came."""
         usage = None if decoder is None else decoder.usage
         error.detail.provider = self._provider
         error.detail.model = error.detail.model or self.model
         return wire.Error(
             id=self._number,
+            body=encode_events([Raw(raw, is_last=True)]) if raw else b"",
             error=error.to_wire(),
             failure=failure,
             usage={} if usage is None else usage.to_wire(),

@@ -95,11 +95,14 @@ class Worker:
 
 
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
-    """The attempt ends with this error; ``failure`` says what the provider may have done."""
+    """The attempt ends with this error; ``failure`` says what the provider may have done.
 
-    def __init__(self, failure: str, error: KruxosError) -> None:
+    ``raw``: the error in the provider's own words, for an agent that speaks its protocol.
+    """
+
+    def __init__(self, failure: str, error: KruxosError, raw: bytes = b"") -> None:
         super().__init__(error.code)
-        self.failure, self.error = failure, error
+        self.failure, self.error, self.raw = failure, error, raw
 
 
 @dataclass(slots=True)
@@ -150,7 +153,7 @@ class Exchange:
             try:
                 last = await self._exchange()
             except FailedExchange as failed:
-                last = self._failed(failed.error, failed.failure)
+                last = self._failed(failed.error, failed.failure, failed.raw)
         if last is None:
             self._leave()
             is_late = trio.current_time() >= self.scope.deadline
@@ -359,8 +362,14 @@ class Exchange:
             pass  # what came of the error's text is enough
         error = self.worker.settings.dialect.decode_error(http.status, http.headers, bytes(body), target, encoded)
         if isinstance(error, CallerError) and not isinstance(error, UnsupportedError):
-            return FailedExchange("final", error)
+            return FailedExchange("final", error, self._raw_error(http, bytes(body)))
         return FailedExchange("ambiguous" if http.status in MAYBE_DONE_STATUSES else "refused", error)
+
+    def _raw_error(self, http: HttpAnswer, body: bytes) -> bytes:
+        content_type, dialect = http.headers.get("content-type", ""), self.worker.settings.dialect.name
+        if not wants_raw(self._request, dialect, content_type=content_type, stream=False):
+            return b""
+        return self.worker.client.redact(body.decode("utf-8", "replace")).encode()
 
     # After it
 
@@ -385,7 +394,7 @@ class Exchange:
             now=self.worker.now(),
         )
 
-    def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
+    def _failed(self, error: KruxosError, failure: str, raw: bytes = b"") -> wire.Frame:
         now = self.worker.now()
         self._leave(error)
         error.message = self.worker.client.redact(error.message)
@@ -393,7 +402,7 @@ class Exchange:
             error.detail.excerpt = self.worker.client.redact(error.detail.excerpt)
         error.detail.request_id = error.detail.request_id or _request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
-        return self._answer.fail(error, failure, self._decoder, now=now)
+        return self._answer.fail(error, failure, self._decoder, raw=raw, now=now)
 
 
 def _speaks_of_thinking(request: Request) -> bool:

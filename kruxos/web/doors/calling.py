@@ -90,6 +90,8 @@ class Exchange:
     raw_ended: bool = False
     encoder: Encoder | None = None
     _notices: list[Notice] = field(default_factory=list[Notice])
+    _raw: bytes = b""
+    """What the provider said, in the protocol of this door: a whole answer, or an error in its place."""
 
     async def answer(self, client: Client, decoded: DecodedRequest, options: CallOptions) -> None:
         """The whole of it. Raises the call's error."""
@@ -104,6 +106,8 @@ class Exchange:
         """The error: an answer of its own, or the end of a stream that has begun."""
         if not self.begun:
             status, headers, body = self.door.failure(error)
+            if self._raw and error.detail.provider_status is not None:
+                status, body = error.detail.provider_status, self._raw
             await self._send_whole(status, headers | telling.of_error(error), body, error.detail.call_id)
             return
         last = b""
@@ -121,13 +125,14 @@ class Exchange:
         run: list[Event] = []
         while more := await events.next_run():
             run += more
+            self._raw = _raw_of(run)
         reply = events.reply()
-        raw = [event.data for event in run if isinstance(event, Raw)]
         encoder = self._encoder_for(decoded, reply.call_id, reply.model)
-        if not raw:
+        body = self._raw
+        if not body:
             for event in run:
                 encoder.feed(event)
-        body = b"".join(raw) if raw else encoder.finish(ending_of(reply))
+            body = encoder.finish(ending_of(reply))
         headers = {"content-type": encoder.content_type} | telling.of_reply(reply)
         await self._send_whole(200, headers, body, reply.upstream_request_id or reply.call_id)
 
@@ -151,19 +156,23 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": last})
 
     async def _first_run(self, events: EventStream) -> list[Event]:
-        """All up to the first run with content, or to the end: only then it is certain who answers."""
+        """All up to the first run with content, or to the end: only then it is certain who answers.
+
+        Bytes without a start are an error's, which comes next.
+        """
         run: list[Event] = []
         while more := await events.next_run():
             run += more
-            if any(isinstance(event, (Raw, *CONTENT_EVENTS)) for event in more):
+            self._raw = _raw_of(run)
+            has_content = bool(self._raw) or any(isinstance(event, CONTENT_EVENTS) for event in more)
+            if has_content and any(isinstance(event, Start) for event in run):
                 break
         self._notices += [event for event in run if isinstance(event, Notice)]
         return run
 
     def _raw_bytes(self, run: list[Event]) -> bytes:
-        raw = [event for event in run if isinstance(event, Raw)]
-        self.raw_ended = self.raw_ended or any(event.is_last for event in raw)
-        return b"".join([event.data for event in raw])
+        self.raw_ended = self.raw_ended or any(event.is_last for event in run if isinstance(event, Raw))
+        return _raw_of(run)
 
     def _encoder_for(self, decoded: DecodedRequest, call_id: str, model: str) -> Encoder:
         return self.door.dialect.encoder(
@@ -205,6 +214,10 @@ def ending_of(reply: Reply) -> Ending:
     return Ending(
         reply.finish_reason, reply.raw_finish_reason, reply.model, usage=reply.usage, raw_usage=reply.raw_usage or {}
     )
+
+
+def _raw_of(run: list[Event]) -> bytes:
+    return b"".join([event.data for event in run if isinstance(event, Raw)])
 
 
 async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -26,6 +26,8 @@ from kruxos.errors import OverloadedError, RateLimitedError, UnauthorizedError
 SESSIONS_MAX = 1024
 IDLE_S = 900.0
 """A session that nobody used for so long is closed."""
+HOLD_BYTES = 1024 * 1024
+"""Events of one stream that its reader has not taken yet; past that its provider is not read on."""
 SWEEP_EVERY_S = 60.0
 WRONG_BURST = 20.0
 WRONG_PER_S = 2.0
@@ -104,7 +106,8 @@ class Sessions:
                 "too many wrong tokens were shown; try again shortly", retry_at=time.time() + PAUSE_S
             )
         self._make_room()
-        session = Session(Client(agent=agent, token=token, address=self._address), self._now())
+        client = Client(agent=agent, token=token, address=self._address)
+        session = Session(client, self._now())
         try:
             await self._tasks.start(self._run, name, session)
         except UnauthorizedError:
@@ -118,7 +121,7 @@ class Sessions:
 
     async def _run(self, name: bytes, session: Session, *, task_status: TaskStatus[None]) -> None:
         async with session.client as client:
-            await client.connect()
+            await client.connect(hold_bytes=HOLD_BYTES)
             self._sessions.setdefault(name, session)
             task_status.started()
             await session.closing.wait()
