@@ -1,8 +1,9 @@
 """One agent's session: which calls it has open, and what its frames mean.
 
 An agent opens calls under numbers of its own choosing, cancels them, has their events held back for a while, pings, and
-goes. A number is free again once its call is over. Opening a number that is in use with the same request again changes nothing (it is the same call);
-with another request it is an error. Anything else that an agent may not say ends the session.
+goes. A number is free again once its call is over. Opening a number that is in use with the same request again changes
+nothing (it is the same call); with another request it is an error. Anything else that an agent may not say ends the
+session.
 
     open -> over      the agent goes, says bye, or breaks the rules; or the gateway closes
 """

@@ -71,6 +71,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """The head is here; a body follows, or an answer."""
         self._head_arrived()
         self._in_head = False
+        if not self.url.startswith(b"/"):
+            self._refuse(b"400 Bad Request")  # another authority than Host's, or a proxy's request
+            return
         too_large = sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > HEAD_BYTES_MAX
         if too_large or len(self.headers) > HEADERS_MAX:
             self._refuse(b"431 Request Header Fields Too Large")
