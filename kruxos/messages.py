@@ -145,12 +145,16 @@ class OutputFormat:
 
 @dataclass(slots=True)
 class Native:
-    """The request as it came in a provider's own protocol: a worker of that dialect sends it on nearly as it is."""
+    """The request as it came in a provider's own protocol: a worker of that dialect sends it on nearly as it is.
+
+    ``only``: paths of what no other protocol has a word for; elsewhere it is left out, and told.
+    """
 
     dialect: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict[str, str])
     path: str = ""
+    only: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)

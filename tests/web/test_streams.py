@@ -57,7 +57,7 @@ def test_whoever_leaves_before_the_answer_takes_the_call_along(web: Web, simulat
         head = f"POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\nX-Api-Key: {web.token}\r\n"
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         until(lambda: simulator.requests(model), "the provider's request")
-    simulator.wait_left(model)
+        assert web.installation.worker(provider)["in_flight"] == 1
     web.installation.wait_idle()
 
 

@@ -48,6 +48,8 @@ ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
 """How long the end of a body is awaited once the protocol's own end has come."""
 UNAUTHORIZED = 401
+KEPT_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "container"})
+"""Fields of a protocol that name what its provider has kept: without it the rest of the request means little."""
 LOADING_AFTER_S = 3.0
 """A local model that says nothing for so long is probably being loaded: the agent is told, and it is no failure."""
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
@@ -261,8 +263,23 @@ class Exchange:
         except KruxosError as error:
             raise FailedExchange("final", error) from None
         unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
-        self._answer.take([*unknown, *encoded.notices])
+        self._answer.take([*unknown, *self._only_elsewhere(request), *encoded.notices])
         return target, encoded
+
+    def _only_elsewhere(self, request: Request) -> list[Notice]:
+        """What the agent said in the words of another protocol, and is left out. Not left out is what it goes on."""
+        native = request.native
+        if native is None or native.dialect == self.worker.settings.dialect.name:
+            return []
+        provider = self.worker.settings.provider
+        kept = next((path for path in native.only if path in KEPT_ELSEWHERE), None)
+        if kept is not None:
+            message = f"{kept}: {provider} does not have the conversation that it names; send the conversation itself"
+            raise FailedExchange("never_sent", UnsupportedError(message, field=kept))
+        return [
+            Notice("parameter_dropped", f"{path} was not sent: {provider} has no such parameter", {"parameter": path})
+            for path in native.only
+        ]
 
     def _model(self, request: Request) -> tuple[str, Request]:
         """The model that is asked, and the request as it means the same there. A retired one's successor is told."""

@@ -18,6 +18,7 @@ import anyio
 from starlette.types import Message, Receive, Scope, Send
 
 from kruxos.client import CallOptions, Client, EventStream
+from kruxos.codec import NATIVE_PATHS_MAX
 from kruxos.dialects.base import DecodedRequest, Encoder, Ending
 from kruxos.dialects.text import body_bytes
 from kruxos.errors import InternalError, KruxosError, UnauthorizedError
@@ -197,6 +198,9 @@ class Exchange:
 def options_of(decoded: DecodedRequest, headers: Headers) -> CallOptions:
     """The call that a request means."""
     request = decoded.request
+    if request.native is not None:
+        said = [path for path, value in decoded.extra.items() if value is not None]
+        request.native.only = said[:NATIVE_PATHS_MAX]
     options: dict[str, object] = {"messages": request.messages, "raw_events": True}
     options |= {name: value for name in _WISHES if (value := getattr(request, name)) not in (None, [], {})}
     if decoded.model != DEFAULT_MODEL:
