@@ -108,7 +108,8 @@ async def rotate(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """One agent: as it is listed, and ``candidates``, who answers it in which order; ``told``, where its calls may go.
 
-    ``usage`` sums up its calls so far; None where there were none. ``address`` is where it connects.
+    ``usage`` sums up its calls so far; None where there were none. ``address`` is where it connects, ``http`` where it
+    does by HTTP, None where the doors are not open.
     """
     agent = await _agent(context, Fields(arguments))
     config = await context.read_config()
@@ -120,8 +121,14 @@ async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
         "usage": total,
         "told": fallback_warnings(config, _facts(agent)),
         "address": f"ipc://{agent_socket(context.data.root)}",
+        "http": _http_address(context),
         "data_directory": str(context.data.root),
     }
+
+
+def _http_address(context: Context) -> str | None:
+    web = {} if context.gateway is None else context.gateway.status()["web"]
+    return web["address"] if web.get("doors") else None
 
 
 def _total(context: Context, name: str) -> dict[str, Any] | None:

@@ -88,7 +88,10 @@ def listed(providers: list[dict[str, Any]]) -> list[Listed]:
         if each["model"]:
             label = each["label"] or each["model"]
             rows += [Listed(name, label, each["name"]) for name in (each["model"], f"{each['name']}/{each['model']}")]
-    return list({row.id: row for row in reversed(rows)}.values())[::-1]
+    known: dict[str, Listed] = {}
+    for row in rows:
+        known.setdefault(row.id, row)
+    return list(known.values())
 
 
 def _openai(each: Listed) -> dict[str, Any]:
