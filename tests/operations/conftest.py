@@ -102,6 +102,11 @@ class PlayedGateway:
     def agent_changed(self, agent: AgentFacts) -> None:
         self.log.append(("agent_changed", agent))
 
+    async def start_web(self) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        self.log.append(("start_web", None))
+        return {"state": "ready", "address": "http://127.0.0.1:7800"}
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()
         return self.answer(frame)

@@ -10,7 +10,6 @@ from typing import Any
 
 import anthropic
 import openai
-import pydantic
 
 from tests.dialects import traffic
 from tests.service.replaying import replaying
@@ -142,7 +141,7 @@ def _create(client: Any, wire: str, prompt: str, model: str, stream: bool, heade
 
 
 def _plain(value: Any) -> Any:
-    return value.to_dict(mode="json", warnings=False) if isinstance(value, pydantic.BaseModel) else value
+    return value.to_dict(mode="json", warnings=False) if hasattr(value, "to_dict") else value
 
 
 def _judge(found: Compared, name: str, direct: Seen, door: Seen) -> None:
