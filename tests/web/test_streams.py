@@ -52,7 +52,7 @@ def test_whoever_leaves_takes_the_call_along(web: Web, simulator: Simulator, pat
 def test_whoever_leaves_before_the_answer_takes_the_call_along(web: Web, simulator: Simulator, provider: str) -> None:
     model = {"claude": "claude-sonnet-4-6", "gpt": "gpt-5.4"}[provider]
     simulator.reset()
-    body = json.dumps(question("/v1/messages", "[[simulate silence where=start]]", provider)).encode()
+    body = json.dumps(question("/v1/messages", "[[simulate silence where=headers]]", provider)).encode()
     with socket.create_connection(("127.0.0.1", web.port)) as connection:
         head = f"POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\nX-Api-Key: {web.token}\r\n"
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
