@@ -267,7 +267,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """To a worker: read no more of this call from the provider, its agent is slow."""
+    """No more of this call for now. To a worker: read no more from the provider. From an agent: hold its events."""
 
     kind: ClassVar[str] = "pause"
     id: int = 0
@@ -276,7 +276,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """To a worker: go on after a pause."""
+    """To a worker, or from an agent: go on after a pause."""
 
     kind: ClassVar[str] = "resume"
     id: int = 0

@@ -126,7 +126,7 @@ async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """One agent: as it is listed, and ``candidates``, who answers it in which order; ``told``, where its calls may go.
 
     ``usage`` sums up its calls so far; None where there were none. ``budgets``: how its limits of money and tokens
-    stand. ``address`` is where it connects.
+    stand. ``address`` is where it connects, ``http`` where it does by HTTP, None where the doors are not open.
     """
     agent = await _agent(context, Fields(arguments))
     config = await context.read_config()
@@ -140,8 +140,14 @@ async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
         "usage": total,
         "told": _warnings(config, agent),
         "address": f"ipc://{agent_socket(context.data.root)}",
+        "http": _http_address(context),
         "data_directory": str(context.data.root),
     }
+
+
+def _http_address(context: Context) -> str | None:
+    web = {} if context.gateway is None else context.gateway.status()["web"]
+    return web["address"] if web.get("doors") else None
 
 
 def _total(context: Context, name: str) -> dict[str, Any] | None:

@@ -144,6 +144,10 @@ class AgentSession:
                     self._open(frame)
                 case words.CancelCall(number):
                     self._cancel(number)
+                case words.HoldCall(number):
+                    self.outbox.hold(number)
+                case words.ReleaseCall(number):
+                    self._release(number)
                 case words.Answer(frame):
                     self.send(frame)
                 case words.End(error):
@@ -155,7 +159,12 @@ class AgentSession:
         reader = self._readers[frame.id] = _SessionReader(self, frame.id)
         reader.call = self._calls.open(frame, self.agent, reader)
 
+    def _release(self, number: int) -> None:
+        self.outbox.release(number)
+        self._wake.set()
+
     def _cancel(self, number: int) -> None:
+        self._release(number)
         reader = self._readers.get(number)
         if reader is None:
             return
@@ -185,6 +194,7 @@ class AgentSession:
         before = self.outbox.queued_bytes
         if drop:
             self.outbox.drop_events(number)
+            self.outbox.release(number)
         self.outbox.put_last(number, replace(frame, id=number))
         self._queued.bytes += self.outbox.queued_bytes - before
         self._readers.pop(number, None)

@@ -38,7 +38,7 @@ from kruxos.service.setups import routing_facts
 from kruxos.service.stewardship import restored
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
-from kruxos.service.watch import watch
+from kruxos.service.watch import Look, look_at, watch
 from kruxos.service.web import WebProcess
 from kruxos.transport import AddressUnusableError, Peer, Transport
 from kruxos.transport.nng import NngTransport
@@ -75,11 +75,12 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         vault = closing.enter_context(Vault.open(data))
         ledger = closing.enter_context(Ledger.open(data, time.time()))
         journal = closing.enter_context(Journal.open(data))
+        taken = look_at(data.models)
         config, problem = _first_config(data)
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, options.http)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, options.http, taken)
     return 0
 
 
@@ -133,6 +134,7 @@ async def _run(
     config: ModelsConfig,
     problem: str,
     http: Http | None,
+    taken: Look,
 ) -> None:
     log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
@@ -159,7 +161,8 @@ async def _run(
             _open_doors(gateway, NngTransport(nursery), nursery)
             nursery.start_soon(gateway.web.run)
             gateway.apply(config)
-            nursery.start_soon(watch, data.models, gateway.reload)
+            gateway.config_problem = problem
+            nursery.start_soon(watch, data.models, gateway.reload, taken)
             LOG.info("listening at %s", agent_socket(data.root))
             _notify_ready()
             nursery.start_soon(_on_signals, signals, stopping)
