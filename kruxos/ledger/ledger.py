@@ -7,6 +7,7 @@ from typing import Self
 
 from kruxos.config.directory import DataDirectory
 from kruxos.ledger.agents import Agents
+from kruxos.ledger.batches import Batches
 from kruxos.ledger.calls import Call, LedgerWriter, prune_calls, read_calls, read_log
 from kruxos.ledger.database import Database
 from kruxos.ledger.failures import Lately, read_lately
@@ -15,12 +16,13 @@ from kruxos.ledger.usage import Dimension, UsageSum, sum_usage
 
 
 class Ledger:
-    """``agents``, ``keys``, ``writer``; ``notice`` is what a person should be told of this start, or empty."""
+    """``agents``, ``batches``, ``keys``, ``writer``; ``notice``: what a person should be told of this start, or empty."""
 
     def __init__(self, database: Database, notice: str = "") -> None:
         self._database = database
         self.notice = notice
         self.agents = Agents(database)
+        self.batches = Batches(database)
         self.keys = Keys(database)
         self.writer = LedgerWriter(database)
 

@@ -55,6 +55,10 @@ class LiveGateway(Protocol):
         """Who answers an agent is another from its next call on, also in sessions that are open."""
         ...
 
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Does a verb of batches (``kruxos.operations.batches``). Raises ``KruxosError``."""
+        ...
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
         ...

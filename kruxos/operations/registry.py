@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kruxos.operations import (
     agents,
+    batches,
     catalogue,
     efforts,
     events,
@@ -24,7 +25,7 @@ from kruxos.operations.base import Operation
 
 _MODULES = (
     workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
-    agents, usage, logs, events,
+    agents, usage, logs, events, batches,
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

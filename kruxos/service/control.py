@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import msgpack
-import msgpack.exceptions
 import trio
 
 from kruxos import framing, wire
@@ -16,6 +15,7 @@ from kruxos.config.problems import SetupError
 from kruxos.errors import BadRequestError, InternalError, KruxosError, RefusedError
 from kruxos.operations import OPERATIONS, Context
 from kruxos.operations.events import tell_action
+from kruxos.service.batch_desk import arguments_of
 from kruxos.service.journal import LOG
 from kruxos.service.telling import Teller
 from kruxos.transport import Door, Inbound, Peer
@@ -53,7 +53,7 @@ class ControlDoor:
         operation = OPERATIONS.get(frame.op)
         if operation is None:
             raise BadRequestError(f"there is no operation {frame.op}", field="op")
-        arguments = _arguments(frame.body)
+        arguments = arguments_of(frame.body)
         try:
             if operation.reads:
                 result = await operation.run(self.context, arguments)
@@ -82,13 +82,3 @@ class ControlDoor:
         finally:
             tell_action(self.teller.journal, op, arguments, uid=peer.uid, pid=peer.pid, outcome=outcome)
             await self.teller.sync()
-
-
-def _arguments(body: bytes) -> dict[str, Any]:
-    try:
-        arguments: Any = msgpack.unpackb(body) if body else {}
-    except (ValueError, msgpack.exceptions.UnpackException):
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise BadRequestError("an operation's arguments are a map")
-    return cast("dict[str, Any]", arguments)

@@ -29,6 +29,7 @@ from kruxos.ledger.calls import FLUSH_EVERY_S, Call
 from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
+from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.calls import Calls, Running
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
@@ -52,7 +53,7 @@ UNNAMED = "default"
 
 @dataclass(slots=True)
 class Gateway:
-    """What runs. ``fleet``, ``calls`` and ``door`` are set once the parts exist."""
+    """What runs. ``fleet``, ``calls``, ``door`` and ``batches`` are set once the parts exist."""
 
     data: DataDirectory
     vault: Vault
@@ -68,6 +69,7 @@ class Gateway:
     calls: Calls = field(init=False)
     keybook: KeyBook = field(init=False)
     door: AgentDoor = field(init=False)
+    batches: BatchVerbs = field(init=False)
 
     def __post_init__(self) -> None:
         self.keybook = KeyBook(self.ledger.keys)
@@ -234,6 +236,16 @@ class Gateway:
         for session in self.door.sessions:
             if session.agent.name == agent.name:
                 session.agent = agent
+
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Does a verb of batches for an operator, who sees those of all agents. Raises ``KruxosError``."""
+        return await self.batches.perform(op, arguments, None)
+
+    def state_changed(self, provider: str, change: supervision.Announce) -> None:
+        """A provider's change of state: it is told, and batches that wait for the provider go on."""
+        self.teller.changed(provider, change)
+        if change.after == "ready":
+            self.batches.batches.provider_ready(provider)
 
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""

@@ -21,16 +21,20 @@ from kruxos.config.lock import DirectoryLock
 from kruxos.config.model import ModelsConfig
 from kruxos.config.problems import SetupError
 from kruxos.cores.idempotency import KEEP_S
+from kruxos.cores.routing import AgentFacts
 from kruxos.launcher import linux
 from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
+from kruxos.service.batch_desk import BatchDesk
+from kruxos.service.batch_verbs import BatchVerbs
+from kruxos.service.batches import Batches
 from kruxos.service.calls import Calls
 from kruxos.service.control import ControlDoor
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
-from kruxos.service.gateway import Gateway
+from kruxos.service.gateway import OPERATOR, Gateway
 from kruxos.service.journal import LOG, close_log, open_log
 from kruxos.service.launching import Launching
 from kruxos.service.renewing import close_all
@@ -132,10 +136,11 @@ async def _run(
         async with trio.open_nursery() as nursery:
             gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, config_problem=problem)
             gateway.fleet = Fleet(
-                launching, timers, nursery, gateway.setup_of, gateway.log_of, teller.changed, gateway,
+                launching, timers, nursery, gateway.setup_of, gateway.log_of, gateway.state_changed, gateway,
                 cooled=teller.cooling,
             )  # fmt: skip
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
+            gateway.batches = _batches(gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
             nursery.start_soon(launching.run)
@@ -145,6 +150,7 @@ async def _run(
             nursery.start_soon(_reap_strays, gateway)
             _open_doors(gateway, NngTransport(nursery), nursery)
             gateway.apply(config)
+            gateway.batches.batches.start()
             nursery.start_soon(watch, data.models, gateway.reload)
             LOG.info("listening at %s", agent_socket(data.root))
             _notify_ready()
@@ -154,6 +160,14 @@ async def _run(
             nursery.cancel_scope.cancel()
     os.close(log_fd)
     LOG.info("stopped")
+
+
+def _batches(gateway: Gateway) -> BatchVerbs:
+    def tell(kind: str, subject: str, outcome: str) -> None:
+        gateway.teller.tell(kind, subject, outcome=outcome)
+
+    batches = Batches(gateway.ledger, gateway.data.jobs, gateway.fleet, gateway.nursery, tell)
+    return BatchVerbs(batches, lambda: gateway.config, lambda: gateway.calls.facts, AgentFacts(OPERATOR))
 
 
 def _remember_keys(gateway: Gateway) -> None:
@@ -169,7 +183,8 @@ def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -
     root = gateway.data.root
     agents = str(gateway.data.run_agents)
     open_session = partial(transport.open_session, agents)
-    gateway.door = AgentDoor(gateway.calls, gateway.identify, open_session, nursery)
+    desk = BatchDesk(gateway.batches, nursery)
+    gateway.door = AgentDoor(gateway.calls, desk, gateway.identify, open_session, nursery)
     door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
     control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
     context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
@@ -203,6 +218,8 @@ async def _drain(gateway: Gateway) -> None:
     gateway.door.draining = True
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
+    with trio.move_on_after(GRACE_S):
+        await gateway.batches.batches.drain()
     with trio.move_on_after(RENEWAL_GRACE_S):
         await close_all([provider.renewing for provider in gateway.fleet.providers.values()])
     with trio.move_on_after(FAREWELL_S):
