@@ -100,14 +100,15 @@ def opening(op: str, prompt: str | None, options: CallOptions, *, stream: bool =
             raise BadRequestError("deadline_s and timeout_s are the same: give one", field="timeout_s")
         given["deadline_s"] = given["timeout_s"]
     header = {name: given[name] for name in _HEADER if name in given}
-    request = _request(prompt, given)
+    request = request_of(prompt, given)
     body = _body(request)
     if "conversation" not in given:
         header["prefixes"] = _prefixes(request)
     return wire.Open(op=op, stream=stream, body=body, **header)
 
 
-def _request(prompt: str | None, given: dict[str, Any]) -> Request:
+def request_of(prompt: str | None, given: dict[str, Any]) -> Request:
+    """The request that options make. Raises ``BadRequestError``."""
     if (prompt is None) == ("messages" not in given):
         raise BadRequestError("give either a prompt or messages", field="messages")
     messages = messages_from(given["messages"]) if prompt is None else [Message.of("user", prompt)]

@@ -98,15 +98,6 @@ class Batches:
             rows = connection.execute("SELECT record FROM batch_parts WHERE batch = ? ORDER BY number", (name,))
             return [_part(record) for (record,) in rows]
 
-    def list(self, agent: str | None = None, limit: int = LIST_MAX) -> list[Batch]:
-        """The latest first, of one agent or of all."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM batches WHERE ?1 IS NULL OR agent = ?1 ORDER BY created_at DESC, id LIMIT ?2",
-                (agent, limit),
-            ).fetchall()
-        return [_batch(row) for row in rows]
-
     def open(self) -> list[Batch]:
         """Those that are not over."""
         marks = ", ".join("?" * len(OPEN))
@@ -131,6 +122,15 @@ class Batches:
                     f"DELETE FROM {table} WHERE {column} = ?", [(name,) for name in names]  # noqa: S608 - our names
                 )  # fmt: skip
         return names
+
+    def list(self, agent: str | None = None, limit: int = LIST_MAX) -> list[Batch]:
+        """The latest first, of one agent or of all."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM batches WHERE ?1 IS NULL OR agent = ?1 ORDER BY created_at DESC, id LIMIT ?2",
+                (agent, limit),
+            ).fetchall()
+        return [_batch(row) for row in rows]
 
 
 _PUT = f"INSERT OR REPLACE INTO batches VALUES ({', '.join('?' * len(fields(Batch)))})"  # noqa: S608 - question marks

@@ -16,7 +16,7 @@ from kruxos.ledger.usage import Dimension, UsageSum, sum_usage
 
 
 class Ledger:
-    """``agents``, ``batches``, ``keys``, ``writer``; ``notice``: what a person should be told of this start, or empty."""
+    """``agents``, ``batches``, ``keys``, ``writer``; ``notice`` is what a person should be told at the start."""
 
     def __init__(self, database: Database, notice: str = "") -> None:
         self._database = database

@@ -70,10 +70,10 @@ def _described(context: Context, batch: Batch) -> dict[str, Any]:
 OPERATIONS = (
     Operation("batch.begin", _in_gateway("batch.begin"), reads=True),
     Operation("batch.append", _in_gateway("batch.append"), reads=True),
-    Operation("batch.submit", _in_gateway("batch.submit")),
+    Operation("batch.submit", _in_gateway("batch.submit"), reads=True),
     Operation("batch.list", list_batches, reads=True),
     Operation("batch.show", show, reads=True),
     Operation("batch.results", results, reads=True),
     Operation("batch.cancel", _in_gateway("batch.cancel")),
 )
-"""``begin`` and ``append`` send nothing to anybody: what an operator did is told with ``submit``."""
+"""``submit`` waits for its lines to be checked, so it runs beside others; the journal hears of it from the gateway."""

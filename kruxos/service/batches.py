@@ -131,6 +131,7 @@ class Batches:
             await trio.to_thread.run_sync(held.spool.sync, "input.jsonl")
             received = await trio.to_thread.run_sync(held.spool.size, "input.jsonl")
             await self._write(held, replace(held.batch, state="preparing", received_bytes=received))
+        self.told("batch", held.batch.id, "submitted")
         self.nursery.start_soon(self._live, held)
 
     async def give_up(self, held: Running) -> None:

@@ -163,7 +163,7 @@ class Collecting:
         row = self.worker.settings.shelf.priced(reply.model, catalog.day_of(at))
         if row is None or reply.usage is None:
             return None
-        return catalog.price(reply.usage, row, at=at, batch=True)  # type: ignore[return-value]  # texts are values
+        return dict(catalog.price(reply.usage, row, at=at, batch=True) or {}) or None
 
 
 def _notice(value: dict[str, Any]) -> Notice:
