@@ -48,7 +48,7 @@ class AsyncBatches:
 
     async def wait(self, batch: str, every_s: float = WAIT_EVERY_S) -> Batch:
         """Until it is over, however long that takes."""
-        while not (found := await self.show(batch)).over:
+        while not (found := await self.show(batch)).over:  # noqa: ASYNC110 - the gateway pushes nothing
             await anyio.sleep(every_s)
         return found
 

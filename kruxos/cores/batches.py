@@ -36,15 +36,15 @@ FINAL: frozenset[State] = frozenset({"done", "cancelled", "expired", "failed"})
 
 WINDOW_S = 24 * 3600.0
 """How long providers take at most (all three: 24 hours)."""
-POLL_FIRST_S = 5.0
+POLL_FIRST_S = 2.0
 POLL_LONGEST_S = 300.0
 POLL_SHARE = 0.05
 """A batch is asked for again after so large a share of its age, within the two bounds above."""
 RETRY_FIRST_S = 1.0
 RETRY_LONGEST_S = 300.0
-LOOK_EVERY_S = 20.0
+LOOK_EVERY_S = 10.0
 LOOKS_MIN = 4
-LOOK_FOR_S = 60.0
+LOOK_FOR_S = 30.0
 """A lost POST is looked for so long, and so often at least, before its outcome counts as unknown."""
 LOOK_SELDOM_S = 1800.0
 LOOK_ON_FOR_S = WINDOW_S + 2 * 3600.0

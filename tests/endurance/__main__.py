@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.endurance.agent_kills import agent_kills
+from tests.endurance.batches import batches
 from tests.endurance.canaries import canaries
 from tests.endurance.figures import Figures, load_average
 from tests.endurance.launcher_kills import launcher_kills
@@ -32,6 +33,7 @@ def main() -> int:
     add("--canary-runs", type=int, default=5, metavar="N", help="rough runs whose traces are searched for secrets")
     add("--agent-kills", type=int, default=100, metavar="N", help="SIGKILLs of agents in the middle of a stream")
     add("--mutated-frames", type=int, default=100_000, metavar="N", help="half at the door, half in sessions")
+    add("--batches", type=int, default=10_000, metavar="N", help="requests in batches, with kills in every state")
     add("--traffic", type=int, default=1, metavar="N", help="rounds of recorded traffic; 0 leaves any of these out")
     chosen = parser.parse_args()
     measurements: list[tuple[int, Callable[[int, Path], Figures]]] = [
@@ -41,6 +43,7 @@ def main() -> int:
         (chosen.canary_runs, canaries),
         (chosen.agent_kills, agent_kills),
         (chosen.mutated_frames, mutated),
+        (chosen.batches, batches),
         (chosen.traffic, traffic_figures),
     ]
     missed: list[str] = []

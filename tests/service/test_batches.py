@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kruxos import BlockingClient, errors
+from kruxos import BlockingClient
 from kruxos.client.batches import Batch
 from tests.service.running import Installation, Simulator, until
 

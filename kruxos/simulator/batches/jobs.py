@@ -19,7 +19,8 @@ WINDOW_S = 24 * 3600.0
 class Ways:
     """What batches do here. ``seconds``: how long one takes; ``window_s``: when it expires.
 
-    Faults are used up. ``lost_answers``: so many batches are made, and their answers lost; ``hidden_lists``: so many lists show nothing.
+    Faults are used up. ``lost_answers``: so many batches are made, and their answers lost; ``hidden_lists``: so many
+    lists show nothing.
     """
 
     seconds: float = 2.0
