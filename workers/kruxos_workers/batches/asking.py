@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from kruxos_workers.exchange import MAYBE_DONE_STATUSES, FailedExchange, Worker
 from kruxos_workers.http import Answer, BodyFailure, SendFailure, StreamedBody, TimeLimit
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
+RESULTS_BYTES_MAX = 8 * 1024 * 1024 * 1024
 ANSWER_WITHIN_S = 120.0
 PIECE_WITHIN_S = 120.0
 """How long one piece of a body may take, up or down."""
@@ -108,25 +109,35 @@ class Asking:
 
     async def _is_ours(self, batch: Upstream) -> bool:
         """Whether the first of its results has our name."""
-        for path in batch.outputs:
-            async for result in self.results(path):
-                place = place_of(self.ways.read_result(result).name, self.terms.prefix)
-                return place is not None and 0 <= place - self.terms.first < self.terms.order.count
-        return False
+        ours = False
 
-    async def results(self, path: str) -> AsyncIterator[dict[str, Any]]:
-        """The lines of a results file, as they come down. Raises ``FailedExchange``."""
-        request, limit = self.ways.poll(""), TimeLimit()
+        async def first(value: dict[str, Any]) -> bool:
+            nonlocal ours
+            place = place_of(self.ways.read_result(value).name, self.terms.prefix)
+            ours = place is not None and 0 <= place - self.terms.first < self.terms.order.count
+            return False
+
+        for path in batch.outputs:
+            await self.results(path, first)
+        return ours
+
+    async def results(self, path: str, take: Callable[[dict[str, Any]], Awaitable[bool]]) -> None:
+        """Gives ``take`` the lines of a results file as they come down, until it has enough. Raises ``FailedExchange``.
+
+        The exchange is open meanwhile, so this is no generator: one that is left halfway would leave it open.
+        """
+        limit = TimeLimit()
         limit.start("answer", ANSWER_WITHIN_S)
+        headers = {**self.ways.poll("").headers, "accept": "*/*"}
         try:
             async with self.worker.client.send(
-                "GET", path, {**request.headers, "accept": "*/*"}, limit=limit, body_bytes_max=_BYTES_MAX
+                "GET", path, headers, limit=limit, body_bytes_max=RESULTS_BYTES_MAX
             ) as http:
                 if not 200 <= http.status < 300:
                     raise self._refused(http, await _whole(http))
                 async for line in split(_timed(http, limit)):
-                    if line.strip():
-                        yield read_object(line)
+                    if line.strip() and not await take(read_object(line)):
+                        return
         except SendFailure as failure:
             raise FailedExchange(failure.kind, failure.error) from None
         except BodyFailure as failure:
@@ -182,9 +193,6 @@ class Asking:
         error: KruxosError = settings.dialect.decode_error(http.status, http.headers, body, target)
         unclear = http.status >= _SERVER_FAILED or http.status in MAYBE_DONE_STATUSES
         return FailedExchange("ambiguous" if unclear else "refused", error)
-
-
-_BYTES_MAX = 8 * 1024 * 1024 * 1024
 
 
 def _nothing() -> None:

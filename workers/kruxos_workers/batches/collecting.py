@@ -7,7 +7,6 @@ puts them in order, once each. What is priced is summed up here, a row for each 
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
@@ -67,37 +66,39 @@ class Collecting:
     rows: dict[str, Row] = field(default_factory=dict[str, Row])
     succeeded: int = 0
     failed: int = 0
+    _about: list[About] = field(default_factory=list[About])
+    _seen: bytearray = field(default_factory=bytearray)
 
     async def run(self) -> dict[str, Any]:
         """Writes the results; what was used goes with the answer. Raises ``FailedExchange``."""
         terms = self.asking.terms
         count = terms.order.count
-        about = (await read_about(self.spool))[terms.first : terms.first + count]
-        seen = bytearray(count)
-        async for result in self._results():
-            place = place_of(result.name, terms.prefix)
-            at = -1 if place is None else place - terms.first
-            if not 0 <= at < count or seen[at]:
-                continue
-            seen[at] = 1
-            await self._write(at, self._line(about[at], result))
+        terms = self.asking.terms
+        count = terms.order.count
+        self._about = (await read_about(self.spool))[terms.first : terms.first + count]
+        self._seen = bytearray(count)
+        for path in terms.outputs:
+            await self.asking.results(path, self._take)
+        if not terms.outputs and terms.upstream:  # results may stand within the batch: it is asked for again
+            batch = self.ways.read_batch(await self.asking.ask(self.ways.poll(terms.upstream)))
+            for value in batch.inlined:
+                await self._take(value)
         for at in range(count):
-            if not seen[at]:
-                await self._write(at, self._missing(about[at]))
+            if not self._seen[at]:
+                await self._write(at, self._missing(self._about[at]))
         await self.spool.flush()
         rows = [row.to_wire(model) for model, row in self.rows.items()]
         return {"succeeded": self.succeeded, "failed": self.failed, "rows": rows}
 
-    async def _results(self) -> AsyncIterator[Result]:
-        """All lines of all files. Where the batch holds its results itself, it is asked for again."""
-        terms = self.asking.terms
-        for path in terms.outputs:
-            async for value in self.asking.results(path):
-                yield self.ways.read_result(value)
-        if not terms.outputs and terms.upstream:
-            batch = self.ways.read_batch(await self.asking.ask(self.ways.poll(terms.upstream)))
-            for value in batch.inlined:
-                yield self.ways.read_result(value)
+    async def _take(self, value: dict[str, Any]) -> bool:
+        """One line of results; the first for a request counts."""
+        terms, result = self.asking.terms, self.ways.read_result(value)
+        place = place_of(result.name, terms.prefix)
+        at = -1 if place is None else place - terms.first
+        if 0 <= at < terms.order.count and not self._seen[at]:
+            self._seen[at] = 1
+            await self._write(at, self._line(self._about[at], result))
+        return True
 
     async def _write(self, at: int, line: bytes) -> None:
         await self.spool.write("results", RECORD.pack(at, len(line)) + line)
