@@ -22,7 +22,8 @@ FOR_AGENTS = (
 )  # fmt: skip
 FOR_WORKERS = (
     wire.Configure, wire.Ready, wire.Resolve, wire.Resolved, wire.Sent, wire.Health, wire.Beat, wire.Pause,
-    wire.Resume, wire.Drain, wire.Drained, wire.Renew, wire.Renewal, wire.Renewed, wire.Stored, wire.Spool, wire.Spooled,
+    wire.Resume, wire.Drain, wire.Drained, wire.Renew, wire.Renewal, wire.Renewed, wire.Stored, wire.Spool,
+    wire.Spooled,
 )  # fmt: skip
 EVENTS = (
     events.Start, events.TextDelta, events.ThinkingDelta, events.ToolCallBegin, events.ToolCallDelta,
