@@ -141,7 +141,7 @@ def _results(arguments: argparse.Namespace) -> int:
 
 def _meant(typed: str) -> str:
     """The batch that was meant, by the beginning of its id. Raises ``CommandError``."""
-    ids = [each["id"] for each in operating.operate("batch.list")["batches"]]
+    ids: list[str] = [each["id"] for each in operating.operate("batch.list")["batches"]]
     found = [each for each in ids if each == typed] or [
         each for each in ids if each.startswith(typed) or each.removeprefix("batch_").startswith(typed)
     ]

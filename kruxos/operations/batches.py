@@ -14,6 +14,7 @@ from kruxos.operations.base import Context, Operation, Run
 from kruxos.wire import CHUNK_BYTES_MAX
 
 _NAME_CHARS_MAX = 256
+_TOLD_MAX = 5
 
 
 def _in_gateway(op: str) -> Run:
@@ -49,10 +50,15 @@ async def results(context: Context, arguments: dict[str, Any]) -> dict[str, Any]
     return {"data": data, "next_offset": after, "end": batch.over_at is not None and not data, "state": batch.state}
 
 
-def open_batches(context: Context, *, agent: str | None = None, provider: str | None = None) -> list[str]:
-    """Batches of an agent or a provider that are not over, by id."""
+def told_of_batches(context: Context, *, agent: str | None = None, provider: str | None = None) -> list[str]:
+    """What to tell whoever takes an agent or a provider away while batches of it are open."""
     found = context.ledger.batches.open() if context.has_ledger else []
-    return [each.id for each in found if agent in (None, each.agent) and provider in (None, each.provider)]
+    names = [each.id for each in found if agent in (None, each.agent) and provider in (None, each.provider)]
+    if not names:
+        return []
+    shown = ", ".join(names[:_TOLD_MAX]) + (f" and {len(names) - _TOLD_MAX} more" if len(names) > _TOLD_MAX else "")
+    what = "go on, and are paid" if provider is None else "wait until the provider is back"
+    return [f"open batches {what}: {shown}; to end them: `kruxos batch cancel ID`"]
 
 
 def _found(context: Context, arguments: dict[str, Any]) -> Batch:

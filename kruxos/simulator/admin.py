@@ -14,7 +14,7 @@ POST /simulator/reset      as at the start
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, cast
 
 from kruxos import __version__
@@ -111,15 +111,14 @@ def show_batches(world: World, _asked: Asked, now: float) -> Response:
 
 def change_batches(world: World, asked: Asked, now: float) -> Response:
     """How long batches take from now on, when they expire, and what goes wrong."""
-    fields = Fields(_map(asked.body) or {})
-    ways = world.batches.ways
+    fields, ways = Fields(_map(asked.body) or {}), world.batches.ways
     try:
-        seconds, window_s = fields.maybe_number("seconds", low=0.0), fields.maybe_number("window_s", low=0.0)
-        lost, hidden = (fields.maybe_integer(name, low=0) for name in ("lost_answers", "hidden_lists"))
+        for name in ("seconds", "window_s"):
+            setattr(ways, name, fields.maybe_number(name, low=0.0) if fields.has(name) else getattr(ways, name))
+        for name in ("lost_answers", "hidden_lists"):
+            setattr(ways, name, fields.integer(name, low=0) if fields.has(name) else getattr(ways, name))
     except BadRequestError as error:
         return _json({"error": str(error)}, 400)
-    given = {"seconds": seconds, "window_s": window_s, "lost_answers": lost, "hidden_lists": hidden}
-    world.batches.ways = replace(ways, **{name: value for name, value in given.items() if value is not None})
     return show_batches(world, asked, now)
 
 
