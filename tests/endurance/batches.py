@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ defaults: {{chat: claude}}
 PROVIDERS = ("claude", "gpt", "gemini")
 STATES = ("receiving", "preparing", "uploading", "submitting", "in_progress", "collecting")
 VICTIMS = ("worker", "supervisor")
-BATCH_S = 3.0
+BATCH_S = 12.0
 WITHIN_S = 900.0
 
 
@@ -61,6 +62,27 @@ class Round:
     def _submit(self) -> None:
         """Hands it in, as often as that takes: with its key it is one batch."""
         key = f"{self.provider}-{self.victim}-{self.given_up}"
+        over = threading.Event()
+        watch = threading.Thread(target=self._watch_preparing, args=(over,))
+        watch.start()
+        try:
+            self._submit_until_taken(key)
+        finally:
+            over.set()
+            watch.join()
+
+    def _watch_preparing(self, over: threading.Event) -> None:
+        """Whoever submits waits for its lines to be checked: what is killed meanwhile is killed from here."""
+        while not over.wait(0.01) and "preparing" in self.states and not self.kills["preparing"]:
+            try:
+                states = {each["state"] for each in self.installation.control("batch.list")["batches"]}
+            except (KruxosError, AssertionError):
+                continue
+            if "preparing" in states:
+                self.kills["preparing"] += 1
+                self._strike()
+
+    def _submit_until_taken(self, key: str) -> None:
         while True:
             try:
                 with self.installation.client() as client:
@@ -131,12 +153,16 @@ class Sums:
 
 
 def batches(
-    count: int, home: Path, providers: tuple[str, ...] = PROVIDERS, states: tuple[str, ...] = STATES
+    count: int,
+    home: Path,
+    providers: tuple[str, ...] = PROVIDERS,
+    states: tuple[str, ...] = STATES,
+    batch_s: float = BATCH_S,
 ) -> Figures:
     """``count`` requests in all, in a batch for each provider and each kind of victim."""
     figures, sums, began = Figures(f"batches, {count} requests"), Sums(), monotonic()
     each = -(-count // (len(providers) * len(VICTIMS)))
-    with Simulator("--fast", "--batch-seconds", str(BATCH_S)) as simulator:
+    with Simulator("--fast", "--batch-seconds", str(batch_s)) as simulator:
         installation = Installation.make(home, MODELS.format(root=simulator.root))
         with installation.serving():
             installation.store_keys(PROVIDERS)
@@ -164,7 +190,7 @@ def batches(
 
 def batches_in_small(count: int, home: Path) -> Figures:
     """One provider, and the states that need no patience."""
-    return batches(count, home, ("gpt",), ("receiving", "in_progress", "collecting"))
+    return batches(count, home, ("gpt",), ("receiving", "in_progress", "collecting"), 3.0)
 
 
 def _results(installation: Installation, name: str) -> list[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kruxos import BlockingClient
+from kruxos import BlockingClient, errors
 from kruxos.client.batches import Batch
 from kruxos.config.model import ModelsConfig, Provider
 from kruxos.service.batch_verbs import unsupported
@@ -22,6 +25,7 @@ providers:
   slow: {{type: openai, base_url: "{root}/v1", model: gpt-4o}}
 defaults: {{chat: slow}}
 """
+HELLO = {"messages": [{"role": "user", "parts": [{"type": "text", "text": "Hello"}]}]}
 ABLE = ("claude", "gpt", "gemini", "chatty")
 
 
@@ -71,12 +75,12 @@ def test_results_come_in_the_order_of_the_requests(client: BlockingClient, provi
 
 
 def test_lines_in_openais_and_anthropics_own_form_are_taken_as_they_are(client: BlockingClient, tmp_path: Path) -> None:
-    hello = [{"role": "user", "content": "Hello"}]
+    hello, chat = [{"role": "user", "content": "Hello"}], "/v1/chat/completions"
     lines = [
-        {"custom_id": "ours", "request": {"messages": [{"role": "user", "parts": [{"type": "text", "text": "Hello"}]}]}},
+        {"custom_id": "ours", "request": HELLO},
         {"custom_id": "anthropic's", "params": {"model": "m", "max_tokens": 50, "messages": hello}},
         {"custom_id": "openai's", "method": "POST", "url": "/v1/responses", "body": {"model": "m", "input": "Hello"}},
-        {"custom_id": "chat", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": hello}},
+        {"custom_id": "chat", "method": "POST", "url": chat, "body": {"model": "m", "messages": hello}},
     ]  # fmt: skip
     file = tmp_path / "work.jsonl"
     file.write_text("\n".join(map(json.dumps, lines)))
@@ -186,7 +190,7 @@ def test_usage_is_booked_once_at_half_the_price(client: BlockingClient, gateway:
     assert first.usage == alone.usage
     assert Decimal(first.cost["total"]) * 2 == Decimal(alone.cost["total"])  # type: ignore[index]
     total = sum(Decimal(reply.cost["total"]) for reply in replies if reply and reply.cost)
-    rows = [each for each in gateway.control("logs", agent="accountant")["calls"] if each["op"] == "batch"]
+    rows = [each for each in gateway.control("call.list", agent="accountant")["calls"] if each["op"] == "batch"]
     assert [Decimal(each["cost"]) for each in rows] == [total]
 
 
@@ -205,9 +209,9 @@ def test_a_gateway_that_was_killed_goes_on_and_its_results_can_be_read_without_o
         with own.serving(), own.client() as client:
             assert wait(client, client.batches.show(name)).succeeded == 6
     simulator.batches(seconds=0.5)
-    found = own.kruxos.run("batch", "results", name)
-    assert [json.loads(line)["custom_id"] for line in found.stdout.splitlines()] == [f"q {n}" for n in range(6)]
-    shown = json.loads(own.kruxos.run("batch", "show", name, "--json").stdout)
+    found = own.kruxos.well("batch", "results", name)
+    assert [json.loads(line)["custom_id"] for line in found.splitlines()] == [f"q {n}" for n in range(6)]
+    shown = json.loads(own.kruxos.well("batch", "show", name, "--json"))
     assert (shown["state"], shown["succeeded"]) == ("done", 6)
     jobs = own.kruxos.root / "jobs" / name
     assert jobs.stat().st_mode & 0o777 == 0o700
@@ -216,14 +220,11 @@ def test_a_gateway_that_was_killed_goes_on_and_its_results_can_be_read_without_o
 
 def test_the_command_line_submits_waits_and_writes_results(gateway: Installation, tmp_path: Path) -> None:
     file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    hello = {"messages": [{"role": "user", "parts": [{"type": "text", "text": "Hello"}]}]}
-    file.write_text("".join(json.dumps({"custom_id": f"c{n}", "request": hello}) + "\n" for n in range(3)))
-    done = gateway.kruxos.run("batch", "submit", str(file), "--provider", "gpt", "--wait", "-o", str(out))
-    assert done.returncode == 0, done.stderr
-    assert "done, 3 of 3 requests" in done.stdout
+    file.write_text("".join(json.dumps({"custom_id": f"c{n}", "request": HELLO}) + "\n" for n in range(3)))
+    done = gateway.kruxos.well("batch", "submit", str(file), "--provider", "gpt", "--wait", "-o", str(out))
+    assert "done, 3 of 3 requests" in done
     assert [json.loads(line)["custom_id"] for line in out.read_text().splitlines()] == ["c0", "c1", "c2"]
-    listed = gateway.kruxos.run("batch", "list")
-    assert "3/3" in listed.stdout
+    assert "3/3" in gateway.kruxos.well("batch", "list")
 
 
 def test_a_provider_that_is_removed_leaves_its_batches_waiting_with_the_reason(
