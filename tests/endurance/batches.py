@@ -53,6 +53,8 @@ class Round:
             assert monotonic() < give_up_at, f"a batch at {self.provider} did not end: {shown}"
             if shown is not None and shown["state"] in FINAL:
                 return shown
+            if shown is not None and shown["problem"].endswith("not running"):
+                self.installation.control("worker.start", provider=self.provider)
             if shown is not None and shown["state"] == "outcome_unknown":
                 self._give_up()
             elif shown is not None and shown["state"] in self.states and not self.kills[shown["state"]]:
@@ -117,6 +119,8 @@ class Round:
     def _strike(self) -> None:
         """One kill."""
         if self.victim == "worker":
+            if self.installation.worker(self.provider)["state"] == "failed":  # more than five in a minute
+                self.installation.control("worker.start", provider=self.provider)
             pid = self.installation.workers().get(self.provider)
             if pid is not None:
                 kill(pid)
