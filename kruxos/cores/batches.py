@@ -340,4 +340,5 @@ _SERIOUS: Sequence[State] = (
 
 def overall(parts: Sequence[Part]) -> State:
     """One word for all parts: what is furthest behind, and when all are over what is worst."""
-    return min((part.state for part in parts), key=_SERIOUS.index, default="done")
+    states: list[State] = [part.state for part in parts]
+    return min(states, key=_SERIOUS.index) if states else "done"

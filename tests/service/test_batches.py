@@ -76,7 +76,7 @@ def test_results_come_in_the_order_of_the_requests(client: BlockingClient, provi
 
 def test_lines_in_openais_and_anthropics_own_form_are_taken_as_they_are(client: BlockingClient, tmp_path: Path) -> None:
     hello, chat = [{"role": "user", "content": "Hello"}], "/v1/chat/completions"
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"custom_id": "ours", "request": HELLO},
         {"custom_id": "anthropic's", "params": {"model": "m", "max_tokens": 50, "messages": hello}},
         {"custom_id": "openai's", "method": "POST", "url": "/v1/responses", "body": {"model": "m", "input": "Hello"}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kruxos.dialects.batching import inner, objects
 from kruxos.dialects.text import body_bytes, parse_json
 from kruxos.simulator.call import Call, Refused
 from kruxos.simulator.gemini.provider import GEMINI as ROW
@@ -36,11 +37,11 @@ def upload(call: Call) -> Response:
 def create(call: Call) -> Response:
     """Makes a batch, of a file or of requests in its body."""
     key, model = enter(call), call.values["model"]
-    batch: dict[str, Any] = call.body().get("batch") or {}
-    config: dict[str, Any] = batch.get("inputConfig") or {}
+    batch = inner(call.body(), "batch")
+    config = inner(batch, "inputConfig")
     if call.find_model(model) is None:
         raise Refused(_not_found(f"models/{model}"), "model_not_found")
-    rows: list[dict[str, Any]] = (config.get("requests") or {}).get("requests") or []
+    rows = objects(inner(config, "requests").get("requests"))
     if "fileName" in config:
         data = call.world.batches.files.get(str(config["fileName"]))
         if data is None:
@@ -58,7 +59,7 @@ def create(call: Call) -> Response:
 
 
 def _key(row: dict[str, Any]) -> str:
-    return str(row.get("key") or (row.get("metadata") or {}).get("key") or "")
+    return str(row.get("key") or inner(row, "metadata").get("key") or "")
 
 
 def list_batches(call: Call) -> Response:
@@ -100,7 +101,7 @@ def _line(name: str, kind: Kind, status: int, body: bytes) -> dict[str, Any]:
     value = parse_json(body)
     if status == 200:
         return {"key": name, "response": value}
-    error = value.get("error") or {}
+    error = inner(value, "error")
     return {"key": name, "error": {"code": _CODES.get(status, 13), "message": error.get("message")}}
 
 
