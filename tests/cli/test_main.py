@@ -38,6 +38,7 @@ COMMANDS = [
     "agent create", "agent list", "agent revoke", "agent rotate",
     "verify", "logs", "worker logs", "vault rotate", "vault change-passphrase", "agent show", "agent set-model",
     "agent env", "agent restore", "model show", "model why", "model recommend", "events",
+    "batch submit", "batch list", "batch show", "batch results", "batch cancel",
 ]  # fmt: skip
 
 
