@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
-from kruxos import BlockingClient, errors
+from kruxos import BlockingClient, Client, errors
 from kruxos.client.batches import Batch
 from kruxos.config.model import ModelsConfig, Provider
+from kruxos.paths import agent_socket
 from kruxos.service.batch_verbs import unsupported
 from tests.service.running import Installation, Simulator, kill, until
 
@@ -241,3 +243,14 @@ def test_a_provider_that_is_removed_leaves_its_batches_waiting_with_the_reason(
         until(lambda: client.batches.show(name).code == "no_provider", "the reason")
         assert "models.yaml" in client.batches.show(name).advice
     simulator.batches(seconds=0.5)
+
+
+def test_the_asynchronous_client_has_the_same_batches(gateway: Installation) -> None:
+    async def main() -> list[str]:
+        async with Client(agent="tester", address=str(agent_socket(gateway.kruxos.root))) as client:
+            batch = await client.batches.submit(asked(3), provider="gpt")
+            over = await client.batches.wait(batch.id, every_s=0.2)
+            assert over.id in [each.id for each in await client.batches.list()]
+            return [result.custom_id async for result in client.batches.results(batch.id)]
+
+    assert trio.run(main) == ["q 0", "q 1", "q 2"]

@@ -7,7 +7,6 @@ from typing import Any
 
 from kruxos.dialects.text import body_bytes, parse_json
 from kruxos.simulator.call import Call, Refused
-from kruxos.simulator.generation import generate
 from kruxos.simulator.openai_chat.provider import OPENAI as CHAT
 from kruxos.simulator.openai_responses.provider import OPENAI_RESPONSES_ROW as RESPONSES
 from kruxos.simulator.provider import Provider, Refusal
@@ -20,7 +19,6 @@ OPENAI = for_batches(CHAT)
 LINES_MAX = 50_000
 _ENDPOINTS: dict[str, Provider] = {"/v1/responses": RESPONSES, "/v1/chat/completions": CHAT}
 _OUTPUT, _ERRORS = "file-output-", "file-errors-"
-__all__ = ["OPENAI", "cancel", "content", "create", "generate", "list_batches", "show", "upload"]
 
 
 def _not_found(name: str) -> Refusal:
