@@ -20,6 +20,7 @@ import trio
 from kruxos import wire
 from kruxos.cores import supervision
 from kruxos.cores.dispatching import Cooling, cooling_of
+from kruxos.cores.exits import describe_exit
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
@@ -261,7 +262,7 @@ class Fleet:
         provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
         provider.renewing.gone(process.number)
-        provider.lose(process, reason or supervision.describe_exit(code))
+        provider.lose(process, reason or describe_exit(code))
 
     # Frames
 

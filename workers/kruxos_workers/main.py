@@ -24,7 +24,7 @@ from functools import partial
 import trio
 
 from kruxos import __version__, catalog, wire
-from kruxos.cores.supervision import EXIT_CONFIGURATION
+from kruxos.cores.exits import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
