@@ -304,6 +304,7 @@ class Gateway:
             last_error="" if provider is None else provider.last_error,
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
+            memory_max_bytes=configured.memory_max_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
         )

@@ -30,6 +30,7 @@ def worker(name: str, state: str = "ready", **more: Any) -> dict[str, Any]:
         "last_error": "",
         "last_error_at": None,
         "rss_bytes": 23_400_000 if state == "ready" else 0,
+        "memory_max_bytes": 2**30,
     }
     return known | more
 
