@@ -11,7 +11,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Self
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 30.0
+SERVE = ("-m", "kruxos.cli", "serve")
 COMMAND = [sys.executable, "-W", "error", "-m", "kruxos.cli"]
 
 _AT_TERMINAL = """\
@@ -166,12 +167,12 @@ class Terminal:
 class Gateway:
     """A running `kruxos serve`. Its log tells when something has come about."""
 
-    def __init__(self, kruxos: Kruxos) -> None:
+    def __init__(self, kruxos: Kruxos, words: Sequence[str] = SERVE) -> None:
         self.kruxos = kruxos
         self.log = ""
         self._news = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "kruxos.cli", "serve"],
+            [sys.executable, *words],
             env=kruxos.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

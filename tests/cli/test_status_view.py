@@ -35,6 +35,14 @@ def worker(name: str, state: str = "ready", **more: Any) -> dict[str, Any]:
     return known | more
 
 
+def test_memory_is_shown_beside_its_cap_once_that_is_near() -> None:
+    shown = [
+        status_view.worker_lines([worker("w", rss_bytes=held)], NOW, Terminal())[1].split("  ")[-1].strip()
+        for held in (23_400_000, 600 * 2**20, 1100 * 2**20)
+    ]
+    assert shown == ["23 MB", "629 MB of 1.1 GB", "1.2 GB of 1.1 GB"]
+
+
 def gateway(*workers: dict[str, Any], **more: Any) -> dict[str, Any]:
     known: dict[str, Any] = {
         "running": True,
