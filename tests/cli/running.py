@@ -54,6 +54,8 @@ class Kruxos:
     home: Path
     outputs: list[str] = field(default_factory=list[str])
     """Everything that any command has printed."""
+    around: dict[str, str] = field(default_factory=dict[str, str])
+    """What else its environment holds."""
 
     def environment(self, **more: str) -> dict[str, str]:
         """What the command finds around it: nothing of the developer's."""
@@ -64,6 +66,7 @@ class Kruxos:
             "TERM": "xterm",
             "KRUXOS_DATA_DIR": str(self.root),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'workers'}",
+            **self.around,
             **more,
         }
 
