@@ -16,6 +16,7 @@ from tests.endurance.canaries import canaries
 from tests.endurance.figures import Figures, load_average
 from tests.endurance.launcher_kills import launcher_kills
 from tests.endurance.mutated import mutated
+from tests.endurance.stuck import stuck
 from tests.endurance.supervisor_kills import supervisor_kills
 from tests.endurance.traffic import traffic_figures
 from tests.endurance.worker_kills import worker_kills
@@ -32,6 +33,7 @@ def main() -> int:
     add("--canary-runs", type=int, default=5, metavar="N", help="rough runs whose traces are searched for secrets")
     add("--agent-kills", type=int, default=100, metavar="N", help="SIGKILLs of agents in the middle of a stream")
     add("--mutated-frames", type=int, default=100_000, metavar="N", help="half at the door, half in sessions")
+    add("--stuck", type=int, default=1000, metavar="N", help="workers killed, stopped, spinning, leaking at each step")
     add("--traffic", type=int, default=1, metavar="N", help="rounds of recorded traffic; 0 leaves any of these out")
     chosen = parser.parse_args()
     measurements: list[tuple[int, Callable[[int, Path], Figures]]] = [
@@ -41,6 +43,7 @@ def main() -> int:
         (chosen.canary_runs, canaries),
         (chosen.agent_kills, agent_kills),
         (chosen.mutated_frames, mutated),
+        (chosen.stuck, stuck),
         (chosen.traffic, traffic_figures),
     ]
     missed: list[str] = []
