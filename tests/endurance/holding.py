@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import h11
 import trio
 
 from tests.hostile.behaviours import BARE_SSE, END, GOOD_STREAM, delta
@@ -20,6 +21,8 @@ from tests.service.running import WITHIN_S
 from tests.workers.http.helpers import read_request
 
 WHILE_S = 2.0
+_GONE = (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionError, h11.RemoteProtocolError)
+"""How the end of a worker shows here."""
 _HOLD = re.compile(rb"hold-(first|middle)(-while)? as ([a-z0-9-]+)\.")
 
 
@@ -33,7 +36,10 @@ class Holding:
 
     def wait(self, name: str) -> None:
         """Waits until a request of this caller is held."""
-        self.arrived[name].get(timeout=WITHIN_S)
+        try:
+            self.arrived[name].get(timeout=WITHIN_S)
+        except queue.Empty:
+            raise AssertionError(f"no request of {name} came") from None
 
 
 def prompt(name: str, where: str, *, for_ever: bool) -> str:
@@ -82,8 +88,8 @@ class _Answering:
         try:
             while request := await read_request(stream):
                 await self._answer(stream, _HOLD.search(request))
-        except (trio.BrokenResourceError, ConnectionError):
-            return  # its worker is gone
+        except _GONE:
+            return
 
     async def _answer(self, stream: trio.SocketStream, hold: re.Match[bytes] | None) -> None:
         if hold is None:
@@ -115,6 +121,9 @@ class _Sink:
         if self.before is not None:
             await self.before.aclose()
         self.before = stream
-        await stream.receive_some(1)
-        self.made.arrived[self.name].put(None)
+        try:
+            if await stream.receive_some(1):
+                self.made.arrived[self.name].put(None)
+        except _GONE:
+            return
         await trio.sleep_forever()

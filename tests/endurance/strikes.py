@@ -1,4 +1,4 @@
-"""One worker is struck at one step of its work: how soon that is found, what its call gets, how soon calls are answered.
+"""One worker is struck at one step of its work: when that is found, what its call gets, when calls are answered.
 
     idle         nothing to do                        sending      a request that its provider does not take
     first byte   sent, nothing has come               mid stream   content has come
@@ -67,7 +67,7 @@ class Victim:
             pid = self._pid_of_ready()
             _STEPS[step](self, pid, kind)
             self._wait_answered(pid)
-        except (AssertionError, KruxosError) as fault:
+        except Exception as fault:  # noqa: BLE001 - whatever it is, this run did not go as designed
             self._run.problem = f"{self.name} {kind} {step}: {fault!r}"[:300]
         return self._run
 
@@ -116,15 +116,17 @@ class Victim:
         self._wait_gone(pid)
 
     def _starting(self, pid: int, kind: str) -> None:
+        self._starts = len(self._started())
         kill(pid)
         self._hit_starting(kind)
 
     def _successor(self, _pid: int, kind: str) -> None:
+        self._starts = len(self._started())
         self.installation.control("worker.restart", provider=self.name)
         self._hit_starting(kind)
 
     def _hit_starting(self, kind: str) -> None:
-        pid = self._poll(self._pid_of_starting, "one that starts")
+        pid = self._poll(lambda: next(iter(self._started()[self._starts :]), None), "one that starts")
         self._hit(pid, kind)
         self._wait_gone(pid)
 
@@ -164,7 +166,9 @@ class Victim:
         if self.name in self.holding.sinks:  # it answers nobody
             self._poll(lambda: self._pid_of_ready() != old, "a worker that is not the old one")
         else:
-            assert _rest(self._stream("Hello").__enter__()) == "answered"
+            with self._stream("Hello") as events:
+                outcome = _rest(events)
+            assert outcome == "answered", f"the next call ended as {outcome}"
         self._run.answered_s = monotonic() - self._struck_at
 
     def _pid_of_ready(self) -> int:
@@ -174,12 +178,10 @@ class Victim:
 
         return self._poll(found, "a worker that is ready")
 
-    def _pid_of_starting(self) -> int | None:
-        """What a slow one has written in its log when it began, each told once."""
+    def _started(self) -> list[int]:
+        """The pids of all that have begun so far: a slow one says so in its log."""
         log = (self.installation.kruxos.root / "logs" / f"{self.name}.log").read_text()
-        pids = [int(each) for each in re.findall(r"^starting (\d+)$", log, re.MULTILINE)]
-        fresh, self._starts = pids[self._starts :], len(pids)
-        return fresh[-1] if fresh and not wait_gone(fresh[-1], 0.0) else None
+        return [int(each) for each in re.findall(r"^starting (\d+)$", log, re.MULTILINE)]
 
     def _poll(self, probe: Callable[[], int | None], what: str) -> int:
         """As ``until``, but seldom: the gateway has other things to do, and they are measured."""

@@ -39,8 +39,8 @@ PLANS: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {
 _MODELS = """\
 memory_max: {memory_max}
 providers:
-  one: {{type: openai, profile: openai, base_url: "{root}/v1", model: gpt-4o, auth: none}}
-  two: {{type: anthropic, base_url: "{root}", model: claude-sonnet-4-6, auth: none}}
+  one: {{type: openai, profile: openai, base_url: "{root}/v1", model: gpt-4o}}
+  two: {{type: anthropic, base_url: "{root}", model: claude-sonnet-4-6}}
 {victims}defaults: {{chat: one}}
 """
 _VICTIM = '  {name}: {{type: openai, base_url: "http://127.0.0.1:{port}/v1", model: m, auth: none{more}}}\n'
@@ -82,7 +82,8 @@ def stuck(count: int, home: Path) -> Figures:
         installation = Installation.make(home, _models(simulator.root, held))
         installation.serve_words = ("-m", "tests.rogue.serve")
         with installation.serving():
-            installation.wait_ready(*OTHERS, *QUICK, *SINKS, *SLOW)
+            installation.store_keys(OTHERS)
+            installation.wait_ready(*QUICK, *SINKS, *SLOW)
             course, began = _Course(count), monotonic()
             with loading(installation, AT_A_TIME, *OTHERS) as load, _victims(installation, held, course):
                 struck, quiet = _alternate(course)
@@ -107,8 +108,8 @@ def _victims(installation: Installation, held: Holding, course: _Course) -> Gene
     threads: list[threading.Thread] = []
     for names, (steps, kinds) in PLANS.items():
         plan, lock = _plan(steps, kinds), threading.Lock()
-        for name in names:
-            threads.append(threading.Thread(target=_victim, args=(name, installation, held, course, plan, lock)))
+        shared = (installation, held, course, plan, lock)
+        threads += [threading.Thread(target=_victim, args=(name, *shared)) for name in names]
     for thread in threads:
         thread.start()
     try:
@@ -185,6 +186,7 @@ def _tell_others(
     figures: Figures, load: Load, struck: list[tuple[float, float]], quiet: list[tuple[float, float]]
 ) -> None:
     figures.at_most("failed calls of the others", len(load.failed(*OTHERS)))
+    figures.tally("how they failed", (call.outcome for call in load.failed(*OTHERS)))
     calls = [call for name in OTHERS for call in load.of(name)]
     took = [
         [call.took_s for call in calls if any(began <= call.at < end for began, end in spans)]
