@@ -56,6 +56,7 @@ class Victim:
     holding: Holding
     client: BlockingClient
     _starts: int = 0
+    _hit_pid: int = 0
     _struck_at: float = 0.0
     _run: Struck = field(default_factory=lambda: Struck("", "", ""))
 
@@ -66,7 +67,7 @@ class Victim:
             self.installation.control("worker.start", provider=self.name)
             pid = self._pid_of_ready()
             _STEPS[step](self, pid, kind)
-            self._wait_answered(pid)
+            self._wait_answered()
         except Exception as fault:  # noqa: BLE001 - whatever it is, this run did not go as designed
             self._run.problem = f"{self.name} {kind} {step}: {fault!r}"[:300]
         return self._run
@@ -136,7 +137,7 @@ class Victim:
         return self.client.stream(text, provider=self.name, fallback="none")
 
     def _hit(self, pid: int, kind: str) -> None:
-        self._struck_at = monotonic()
+        self._hit_pid, self._struck_at = pid, monotonic()
         if kind in _DEEDS:
             _DEEDS[kind].have_done(pid)
         else:
@@ -160,12 +161,10 @@ class Victim:
         assert wait_gone(pid, FOUND_WITHIN_S), "it is still there"
         self._run.found_s = monotonic() - self._struck_at
 
-    def _wait_answered(self, old: int) -> None:
-        """Until a call is answered again, by whom ever; a process that was struck is gone by now."""
-        self._poll(lambda: self.installation.workers().get(self.name), "a worker that takes calls")
-        if self.name in self.holding.sinks:  # it answers nobody
-            self._poll(lambda: self._pid_of_ready() != old, "a worker that is not the old one")
-        else:
+    def _wait_answered(self) -> None:
+        """Until a call is answered again, by any other process than the one that was struck."""
+        self._poll(lambda: self.installation.workers().get(self.name, self._hit_pid) != self._hit_pid, "another worker")
+        if self.name not in self.holding.sinks:  # those answer nobody
             with self._stream("Hello") as events:
                 outcome = _rest(events)
             assert outcome == "answered", f"the next call ended as {outcome}"

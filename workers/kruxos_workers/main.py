@@ -165,7 +165,7 @@ class Desk:
     def on_frame(self, frame: wire.Frame) -> None:
         """One frame of the supervisor."""
         match frame:
-            case wire.Open():
+            case wire.Open() if frame.id not in self.exchanges:
                 exchange = (Listing if frame.op == "list_models" else Exchange)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
