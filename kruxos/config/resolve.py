@@ -13,6 +13,7 @@ from kruxos.catalog import moved
 from kruxos.config.addresses import parse_address
 from kruxos.config.model import (
     MEMORY_MAX_BYTES,
+    Alerts,
     Auth,
     Dialect,
     Http,
@@ -24,8 +25,10 @@ from kruxos.config.model import (
     TimeLimits,
 )
 from kruxos.config.report import Report
-from kruxos.config.schema import HttpFields, ProviderFields, TopFields
+from kruxos.config.schema import AlertFields, HttpFields, ProviderFields, TopFields
+from kruxos.cores.alerting import ALERT_KINDS
 
+REPEAT_MINUTES = 60.0
 T = TypeVar("T")
 
 
@@ -204,6 +207,34 @@ def _check_plain_http(auth: Auth, base_url: str, proxy: str | None, report: Repo
         report.wrong("proxy", "a key would travel to the proxy in clear text", "write `proxy: none`")
 
 
-def http_of(fields: HttpFields | None) -> Http:
-    """The web process' settings."""
-    return Http(**fields.model_dump(exclude_none=True)) if fields else Http()
+def alerts_of(fields: AlertFields | None, inherited: Inherited, report: Report) -> Alerts | None:
+    """Whom to tell; None: nobody."""
+    if fields is None:
+        return None
+    if fields.command is None and fields.webhook is None:
+        report.wrong((), "says neither `command` nor `webhook`", "such as `command: [/usr/local/bin/tell-me]`")
+    if fields.command is not None and not fields.command[0].startswith("/"):
+        report.wrong("command", "must begin with an absolute path", "such as [/usr/bin/logger, -t, kruxos]")
+    webhook = None if fields.webhook is None else parse_address(fields.webhook)
+    if webhook is not None and webhook.scheme != "https" and not webhook.is_loopback:
+        report.wrong("webhook", "what is told would travel in clear text", "use https://")
+    return Alerts(
+        command=tuple(fields.command or ()),
+        webhook=fields.webhook,
+        on=frozenset(ALERT_KINDS if fields.on is None else fields.on),
+        repeat_s=60.0 * (fields.repeat_minutes or REPEAT_MINUTES),
+        proxy=None if webhook is not None and webhook.is_loopback else inherited.proxy,
+        ca_bundle=inherited.ca_bundle,
+    )
+
+
+def http_of(fields: HttpFields | None, report: Report) -> Http:
+    """The web process' settings. It listens on this machine alone, unless the file says plainly that it may not."""
+    if fields is None:
+        return Http()
+    given = {"enabled": True} | fields.model_dump(exclude_none=True)
+    http = Http(**given | {"names": tuple(fields.names or ())})
+    if not (http.is_loopback or http.remote):
+        fix = "127.0.0.1; or `remote: true`, behind something that speaks TLS"
+        report.wrong("host", "agents' tokens and prompts would travel in clear text", fix)
+    return http

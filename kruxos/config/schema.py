@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,11 +21,13 @@ from kruxos.config.model import PROVIDER_NAME
 from kruxos.config.pasted import names_secret
 from kruxos.config.report import Report
 from kruxos.config.tree import Path
+from kruxos.cores.caps import FORMS, Cap, parse_caps
 
 M = TypeVar("M", bound=BaseModel)
 
 _TEXT_CHARS_MAX = 1024
 _HEADERS_MAX = 32
+_WORDS_MAX = 32
 _STATED_MODELS_MAX = 256
 _PRICE_MAX = 1_000_000
 _MEMORY_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -32,6 +35,7 @@ _MEMORY_MIN_BYTES = 64 * 10**6
 _MEMORY = re.compile(r"([0-9]{1,15})\s*([A-Za-z]*)")
 _USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]{0,127}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADERS_RESERVED = frozenset({
     "accept-encoding", "api-key", "authorization", "connection", "content-encoding", "content-length", "content-type",
@@ -58,10 +62,19 @@ def _check_proxy(text: str) -> str:
     return text if text == "none" else _check_address(text)
 
 
-def _check_loopback(text: str) -> str:
-    if text not in ("127.0.0.1", "::1", "localhost"):
-        raise ValueError("must be this machine: 127.0.0.1, ::1 or localhost")
-    return text
+def _check_host(text: str) -> str:
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError("must be an address such as 127.0.0.1 or ::1") from None
+
+
+def _check_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError("must be a host's name, without port")
+    return text.lower()
 
 
 def _check_path(text: str) -> str:
@@ -101,6 +114,16 @@ def _price(value: Any) -> Any:
     return format(price, "f")
 
 
+def _caps(value: Any) -> tuple[Cap, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in cast("list[Any]", texts)):
+        raise ValueError("must be a list of limits", f"such as [{FORMS.split(',')[0]}]")
+    try:
+        return parse_caps(cast("list[str]", texts))
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+
+
 def _check_client_id(text: str) -> str:
     if not _CLIENT_ID.fullmatch(text):
         raise ValueError("must be letters, digits and . _ -")
@@ -129,6 +152,7 @@ Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYT
 User = Annotated[int | str, PlainValidator(_check_user)]
 ClientId = Annotated[str, AfterValidator(_check_client_id)]
 IsolationWord = Literal["required", "best_effort", "off"]
+CapTexts = Annotated[tuple[Cap, ...], PlainValidator(_caps)]
 Headers = Annotated[dict[Text, Text], Field(max_length=_HEADERS_MAX), AfterValidator(_check_headers)]
 
 
@@ -199,6 +223,7 @@ class ProviderFields(_Level):
     oauth_issuer: Url | None = None
     oauth_client_id: ClientId | None = None
     isolation: IsolationWord | None = None
+    budget: CapTexts | None = None
 
 
 class DefaultFields(_Level):
@@ -210,11 +235,29 @@ class DefaultFields(_Level):
 
 
 class HttpFields(_Level):
-    """``http:``: the web process."""
+    """``http:``: the web process. The block enables it, unless it says otherwise."""
 
     enabled: bool | None = None
-    host: Annotated[str, AfterValidator(_check_loopback)] | None = None
+    host: Annotated[str, AfterValidator(_check_host)] | None = None
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    remote: bool | None = None
+    names: Annotated[list[Annotated[str, AfterValidator(_check_name)]], Field(max_length=32)] | None = None
+
+
+class AlertFields(_Level):
+    """``alerts:``: what is run, or called, when an operator should look."""
+
+    command: Annotated[list[Text], Field(min_length=1, max_length=_WORDS_MAX)] | None = None
+    webhook: Url | None = None
+    on: list[Literal["failed", "needs_login", "budget", "all_unavailable", "recovered"]] | None = None
+    repeat_minutes: Annotated[float, Field(ge=1, le=10_080)] | None = None
+
+
+class TelemetryFields(_Level):
+    """``telemetry:``: what operators' own tools are given."""
+
+    prometheus: bool | None = None
+    otlp: Url | None = None
 
 
 class TopFields(_Level):
@@ -232,6 +275,9 @@ class TopFields(_Level):
     agents: list[User] | None = None
     agents_group: User | None = None
     http: HttpFields | None = None
+    budgets: CapTexts | None = None
+    alerts: AlertFields | None = None
+    telemetry: TelemetryFields | None = None
 
 
 _LEVELS: dict[str, type[BaseModel]] = {
@@ -241,6 +287,8 @@ _LEVELS: dict[str, type[BaseModel]] = {
     "prices": PriceFields,
     "defaults": DefaultFields,
     "http": HttpFields,
+    "alerts": AlertFields,
+    "telemetry": TelemetryFields,
 }
 _OTHER_WORDS = {
     "api_base": "base_url", "apibase": "base_url", "url": "base_url", "host": "endpoint", "provider": "type",

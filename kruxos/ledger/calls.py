@@ -31,7 +31,8 @@ class Call:
 
     ``last``: the call's outcome rests on this one, so calls are counted by it. ``outcome`` is ``answered`` or an error
     code. Times: Unix seconds, and what the names say. ``cost`` None: unknown.
-    ``attempts`` and ``raw_usage`` are plain values as frames carry them.
+    ``attempts`` and ``raw_usage`` are plain values as frames carry them. ``estimated_tokens`` and ``estimated_cost``
+    (US dollars) are what budgets take the step for where nobody knows what it used.
     """
 
     call_id: str
@@ -56,6 +57,8 @@ class Call:
     upstream_us: int | None = None
     duration_ms: int | None = None
     upstream_request_id: str | None = None
+    estimated_tokens: int | None = None
+    estimated_cost: Decimal | None = None
 
 
 class LedgerWriter:
@@ -116,12 +119,15 @@ def read_calls(
 
 def read_log(
     database: Database, *, agent: str | None = None, provider: str | None = None, since: float = 0.0, after: int = 0,
-    limit: int = 100,
+    limit: int = 100, forward: bool = False,
 ) -> tuple[list[Call], int]:  # fmt: skip
     """The latest steps in the order in which they ended, the newest last; and a cursor.
 
-    Given as ``after``, the cursor brings what was written since, and nothing twice.
+    Given as ``after``, the cursor brings what was written since, and nothing twice. ``forward``: of what was written
+    since, the first ones and not the last, so that who goes on from cursor to cursor leaves nothing out.
     """
+    if forward:
+        return _read_on(database, after, limit)
     with database.reading() as connection:
         (cursor,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM calls").fetchone()
         rows = connection.execute(
@@ -132,13 +138,23 @@ def read_log(
     return [_call(row) for row in reversed(rows)], cursor
 
 
+def _read_on(database: Database, after: int, limit: int) -> tuple[list[Call], int]:
+    with database.reading() as connection:
+        rows = connection.execute(
+            "SELECT rowid, * FROM calls WHERE rowid > ? ORDER BY rowid LIMIT ?", (after, limit)
+        ).fetchall()
+        (newest,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM calls").fetchone()
+    # A file that was set aside as damaged leaves a cursor behind that is ahead of everything.
+    return [_call(row[1:]) for row in rows], rows[-1][0] if rows else min(after, newest)
+
+
 def prune_calls(database: Database, before: float) -> int:
     """Removes rows of calls that started before a time; how many."""
     with database.writing() as connection:
         return connection.execute("DELETE FROM calls WHERE started_at < ?", (before,)).rowcount
 
 
-_INSERT = f"INSERT OR REPLACE INTO calls VALUES ({', '.join('?' * 28)})"  # noqa: S608 - only question marks
+_INSERT = f"INSERT OR REPLACE INTO calls VALUES ({', '.join('?' * 30)})"  # noqa: S608 - only question marks
 
 
 def _row(call: Call) -> tuple[object, ...]:
@@ -149,7 +165,8 @@ def _row(call: Call) -> tuple[object, ...]:
         usage.uncached_input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens,
         usage.output_tokens, usage.reasoning_tokens, _json(usage.other_tokens), _json(call.raw_usage),
         None if call.cost is None else format(call.cost, "f"), call.currency, call.price_row, call.billed_maybe,
-        call.overhead_us, call.upstream_us, call.duration_ms, call.upstream_request_id,
+        call.overhead_us, call.upstream_us, call.duration_ms, call.upstream_request_id, call.estimated_tokens,
+        None if call.estimated_cost is None else format(call.estimated_cost, "f"),
     )  # fmt: skip
 
 
@@ -157,7 +174,8 @@ def _call(row: tuple[Any, ...]) -> Call:
     (
         call_id, step, last, started_at, agent, provider, model, op, outcome, finish_reason, stream, attempts,
         uncached, cache_read, cache_write, cache_write_1h, output, reasoning, other, raw_usage, cost, currency,
-        price_row, billed_maybe, overhead_us, upstream_us, duration_ms, upstream_request_id,
+        price_row, billed_maybe, overhead_us, upstream_us, duration_ms, upstream_request_id, estimated_tokens,
+        estimated_cost,
     ) = row  # fmt: skip
     return Call(
         call_id=call_id, started_at=started_at, agent=agent, provider=provider, model=model, outcome=outcome, op=op,
@@ -165,7 +183,8 @@ def _call(row: tuple[Any, ...]) -> Call:
         usage=Usage(uncached, cache_read, cache_write, output, reasoning, cache_write_1h, json.loads(other)),
         raw_usage=json.loads(raw_usage), cost=None if cost is None else Decimal(cost), currency=currency,
         price_row=price_row, billed_maybe=bool(billed_maybe), overhead_us=overhead_us, upstream_us=upstream_us,
-        duration_ms=duration_ms, upstream_request_id=upstream_request_id,
+        duration_ms=duration_ms, upstream_request_id=upstream_request_id, estimated_tokens=estimated_tokens,
+        estimated_cost=None if estimated_cost is None else Decimal(estimated_cost),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kruxos.operations import (
     agents,
+    alerts,
     catalogue,
     efforts,
     events,
@@ -18,13 +19,14 @@ from kruxos.operations import (
     usage,
     vault,
     verification,
+    web,
     workers,
 )
 from kruxos.operations.base import Operation
 
 _MODULES = (
     workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
-    agents, usage, logs, events,
+    agents, usage, logs, events, alerts, web,
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}
