@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import trio
 
 from tests.hostile.behaviours import Hostile, behaviours, good
+from tests.workers.http.helpers import Handler
 
 
 @dataclass
@@ -51,7 +52,7 @@ async def _serve(made: Providers, up: threading.Event) -> None:
         async def visited(stream: trio.SocketStream) -> None:
             made.visitors.append(bytes(await stream.receive_some()))
 
-        async def listen(handler: object) -> int:
+        async def listen(handler: Handler) -> int:
             (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
             nursery.start_soon(trio.serve_listeners, handler, [listener])
             return int(listener.socket.getsockname()[1])
@@ -63,7 +64,7 @@ async def _serve(made: Providers, up: threading.Event) -> None:
         up.set()
 
 
-def _handler(made: Providers, name: str, hostile: Hostile) -> object:
+def _handler(made: Providers, name: str, hostile: Hostile) -> Handler:
     async def handle(stream: trio.SocketStream) -> None:
         behave = good if name in made.spent else hostile.behave
         made.spent.add(name)

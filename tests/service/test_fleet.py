@@ -223,7 +223,7 @@ class Waiting:
 
     heard: list[str] = field(default_factory=list[str])
 
-    def on_frame(self, frame: wire.Event | wire.Sent | wire.End | wire.Error) -> None:
+    def on_frame(self, frame: wire.Frame) -> None:
         self.heard.append(frame.kind)
 
     def on_lost(self, reason: str) -> None:
