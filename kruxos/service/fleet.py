@@ -19,11 +19,14 @@ import trio
 
 from kruxos import wire
 from kruxos.cores import supervision
+from kruxos.cores.children import MEMORY_HARD_FACTOR
 from kruxos.cores.dispatching import Cooling, cooling_of
+from kruxos.cores.exits import describe_exit
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError, NoProviderError
+from kruxos.launcher import linux
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
@@ -47,7 +50,7 @@ class Fleet:
         nursery: trio.Nursery,
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
-        tell: Callable[[str, supervision.Announce], None],
+        tell: Callable[[str, supervision.Announce | supervision.Outgrown], None],
         logins: LoginStore,
         names: Names | None = None,
         cooled: Callable[[str, Cooling, Cooling], None] | None = None,
@@ -160,7 +163,19 @@ class Fleet:
             provider.timer.cancel()
         if self.providers.get(provider.name) is provider or provider.processes:
             wake_at = provider.core.next_wake(trio.current_time())
-            provider.timer = self._timers.at(wake_at, partial(self._step, provider, supervision.Tick()))
+            provider.timer = self._timers.at(wake_at, partial(self._tick, provider))
+
+    def _tick(self, provider: Provider) -> None:
+        for process in list(provider.processes.values()):
+            self._weigh(provider, process)
+        self._step(provider, supervision.Tick())
+
+    def _weigh(self, provider: Provider, process: Process) -> None:
+        """Memory as the kernel tells it: a worker that leaks may do other things wrong too. Else as it says itself."""
+        held = None if process.pid is None else linux.resident_bytes(process.pid)
+        process.rss_bytes = process.said_rss_bytes if held is None else held
+        weighed = supervision.Weighed(process.number, process.rss_bytes, process.memory_max_bytes)
+        self._step(provider, weighed)
 
     def _do(self, provider: Provider, command: supervision.Command) -> None:
         match command:
@@ -177,6 +192,8 @@ class Fleet:
                 provider.promote(provider.processes[number])
             case supervision.Announce():
                 provider.announced(command)
+                self._tell(provider.name, command)
+            case supervision.Outgrown():
                 self._tell(provider.name, command)
 
     def _to_worker(self, provider: Provider, number: int, frame: wire.Frame) -> None:
@@ -197,7 +214,9 @@ class Fleet:
         ours, theirs = socket.socketpair()
         link = Link(ours)
         asker = Asker(provider.name, self._names, setup.names, link)
-        process = provider.processes[number] = Process(number, link, asker, trio.current_time())
+        process = provider.processes[number] = Process(
+            number, link, asker, trio.current_time(), memory_max_bytes=setup.memory_max_bytes
+        )
 
         def on_result(pid: int | None, reason: str) -> None:
             os.close(log_fd)
@@ -212,7 +231,9 @@ class Fleet:
                 self._kill(provider, number)
 
         caged = setup.isolation != "off"
-        self._launching.spawn(Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports))
+        memory_bytes = MEMORY_HARD_FACTOR * setup.memory_max_bytes
+        wanted = Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports, memory_bytes=memory_bytes)
+        self._launching.spawn(wanted)
         self._nursery.start_soon(self._run, provider, process, setup)
 
     async def _refuse(self, provider: Provider, number: int, code: str) -> None:
@@ -269,7 +290,7 @@ class Fleet:
         provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
         provider.renewing.gone(process.number)
-        provider.lose(process, reason or supervision.describe_exit(code))
+        provider.lose(process, reason or describe_exit(code))
 
     # Frames
 
@@ -283,7 +304,7 @@ class Fleet:
                     provider.last_error_at = time.time()
                 provider.on_call_frame(process, frame)
             case wire.Beat():
-                process.rss_bytes = frame.rss_bytes
+                process.said_rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
             case wire.Health():
                 before = cooling_of(provider.health)

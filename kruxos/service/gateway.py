@@ -142,12 +142,13 @@ class Gateway:
             raise UnauthorizedError(f"the agent {name} is revoked")
         return AgentFacts(name or UNNAMED) if agent is None else agent.facts
 
-    def changed(self, provider: str, change: supervision.Announce) -> None:
-        """A provider's change of state: it is told, and batches that wait for the provider go on."""
+    def changed(self, provider: str, change: supervision.Announce | supervision.Outgrown) -> None:
+        """A provider's change of state, or a worker that is too heavy: told; batches that wait for a worker go on."""
         self.teller.changed(provider, change)
-        self.alerts.changed(provider, change)
-        if change.after == "ready":
-            self.batches.batches.provider_ready(provider)
+        if isinstance(change, supervision.Announce):
+            self.alerts.changed(provider, change)
+            if change.after == "ready":
+                self.batches.batches.provider_ready(provider)
 
     def crossed(self, crossing: Crossing) -> None:
         """A budget came near its end, or to it."""
@@ -396,6 +397,7 @@ class Gateway:
             last_error="" if provider is None else provider.last_error,
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
+            memory_max_bytes=configured.memory_max_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
             remains=[] if health is None else remains_of(health.state, time.time()),

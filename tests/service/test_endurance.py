@@ -12,6 +12,7 @@ from tests.endurance.batches import batches_in_small
 from tests.endurance.figures import Figures, percentile
 from tests.endurance.launcher_kills import launcher_kills
 from tests.endurance.mutated import mutated
+from tests.endurance.stuck import stuck
 from tests.endurance.supervisor_kills import supervisor_kills
 from tests.endurance.worker_kills import worker_kills
 
@@ -22,6 +23,7 @@ SMALL: list[tuple[Callable[[int, Path], Figures], int]] = [
     (agent_kills, 2),
     (mutated, 300),
     (batches_in_small, 60),
+    (stuck, 8),
 ]
 
 

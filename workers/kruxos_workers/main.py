@@ -24,7 +24,7 @@ from functools import partial
 import trio
 
 from kruxos import __version__, catalog, wire
-from kruxos.cores.supervision import EXIT_CONFIGURATION
+from kruxos.cores.exits import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
@@ -176,7 +176,7 @@ class Desk:
     def on_frame(self, frame: wire.Frame) -> None:
         """One frame of the supervisor."""
         match frame:
-            case wire.Open():
+            case wire.Open() if frame.id not in self.exchanges:
                 exchange = _kind_of(frame.op)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
