@@ -48,6 +48,8 @@ OPERATOR = "operator"
 SECRET_REASONS = ("no_credentials", "vault_locked", "destination_changed", "needs_login")
 UNNAMED = "default"
 """The agent of a process of the gateway's own user that shows no token and gives no name."""
+UNCHANGED = "nothing changed"
+"""What a reload tells where the file says the same as before."""
 
 
 @dataclass(slots=True)
@@ -185,7 +187,10 @@ class Gateway:
             LOG.error("models.yaml is not used: %s", error.message)
             self.teller.tell("reload", self.data.models.name, outcome="refused")
             raise
-        return self.apply(config)
+        changed = self.apply(config)
+        if changed == UNCHANGED:  # whoever saved the file looks here for a word about it
+            LOG.info("%s was read again: no provider is added, changed or removed", self.data.models.name)
+        return changed
 
     def apply(self, config: ModelsConfig) -> str:
         """Puts a configuration in force; what changed, in words."""
@@ -202,7 +207,7 @@ class Gateway:
         if told:
             LOG.info("%s in force: %s", self.data.models.name, "; ".join(told))
             self.teller.tell("reload", self.data.models.name, outcome="; ".join(told))
-        return "; ".join(told) or "nothing changed"
+        return "; ".join(told) or UNCHANGED
 
     def supervise(self, provider: str, event: supervision.Event) -> None:
         """Gives an operator's event to a provider's supervision."""

@@ -37,7 +37,7 @@ from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
-from kruxos.service.watch import watch
+from kruxos.service.watch import Look, look_at, watch
 from kruxos.transport import AddressUnusableError, Peer, Transport
 from kruxos.transport.nng import NngTransport
 from kruxos.transport.sockets import check_address, check_session_address
@@ -72,11 +72,12 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         vault = closing.enter_context(Vault.open(data))
         ledger = closing.enter_context(Ledger.open(data, time.time()))
         journal = closing.enter_context(Journal.open(data))
+        seen = look_at(data.models)
         config, problem = _first_config(data)
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, seen)
     return 0
 
 
@@ -123,7 +124,13 @@ def _tell_start(data: DataDirectory, vault: Vault, *, fresh: bool, notice: str) 
 
 
 async def _run(
-    data: DataDirectory, vault: Vault, ledger: Ledger, teller: Teller, config: ModelsConfig, problem: str
+    data: DataDirectory,
+    vault: Vault,
+    ledger: Ledger,
+    teller: Teller,
+    config: ModelsConfig,
+    problem: str,
+    seen: Look,
 ) -> None:
     log_fd = os.open(data.logs / "launcher.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
@@ -145,7 +152,7 @@ async def _run(
             nursery.start_soon(_reap_strays, gateway)
             _open_doors(gateway, NngTransport(nursery), nursery)
             gateway.apply(config)
-            nursery.start_soon(watch, data.models, gateway.reload)
+            nursery.start_soon(watch, data.models, seen, gateway.reload)
             LOG.info("listening at %s", agent_socket(data.root))
             _notify_ready()
             nursery.start_soon(_on_signals, signals, stopping)
