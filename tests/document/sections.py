@@ -125,7 +125,7 @@ SECTIONS = (
             typed("kruxos model list", "claude-api", "deepseek", "local-default", "openai-codex", "stored"),
             typed("kruxos model test claude-api", "claude-api works: claude-sonnet-4-6 answered"),
             typed("kruxos model remove openai-codex", "Removed openai-codex and its credentials."),
-            check("kruxos vault remove model-provider:openai-codex", "there is no model-provider:openai-codex in the vault", code=1),
+            check("kruxos vault remove model-provider:openai-codex", "there is no model-provider:openai-codex", code=1),
             typed("kruxos model default chat claude-api", "claude-api is the default for chat."),
             typed("kruxos model default autonomous deepseek", "deepseek is the default for autonomous."),
             typed("kruxos model default fallback local-default", "local-default is the default for fallback."),
