@@ -16,6 +16,7 @@ NOUNS = {
     "verify": "check that everything is as it should be",
     "chat": "ask a model, from the terminal",
     "model": "providers: add, list, test, remove, defaults",
+    "config": "models.yaml: check it, and its schema for editors",
     "vault": "providers' keys, and where the vault's own key is kept",
     "worker": "the providers' processes: list, restart, stop, start",
     "agent": "agents and their tokens: create, list, revoke",

@@ -234,7 +234,9 @@ def provider_finding(provider: Provider, entry: Entry | None, worker: Mapping[st
     code = _key_problem(provider, entry) or ("" if worker is None else _worker_problem(worker, now))
     name = provider.name
     if code:
-        told = advise(code, name, kind=provider.type, base_url=provider.base_url, model=provider.model)
+        told = advise(
+            code, name, kind=provider.type, base_url=provider.base_url, model=provider.model, proxy=provider.proxy
+        )
         state = "warn" if code == "stopped by operator" else "fail"
         return finding(name, state, told.message, told.fix)
     key = {"none": "needs no key", "oauth": "signed in"}.get(provider.auth, "key stored")

@@ -120,7 +120,7 @@ class Gateway:
         known = {agent.name: agent for agent in self.ledger.agents.list()} if name else {}
         agent = known.get(name or "")
         if agent is not None and agent.revoked_at is not None:
-            raise UnauthorizedError(f"the agent {name} is revoked")
+            raise UnauthorizedError(f"the agent {name} is revoked\n  fix: kruxos agent restore {name}")
         return AgentFacts(name or UNNAMED) if agent is None else _agent_facts(agent)
 
     def booked(self, running: Running, row: Row) -> None:

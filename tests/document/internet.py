@@ -24,8 +24,8 @@ from tests.workers.http.certificates import Authority
 
 OLLAMA_PORT = 11434
 SOLD = (
-    Model("ollama", "llama3.3:8b", "pulled in the document's example", ""),
-    Model("openai", "my-model", "of the document's own server", ""),
+    Model("ollama", "llama3.3:8b", "pulled in the document's example", "2026-01-01"),
+    Model("openai", "my-model", "of the document's own server", "2026-01-01"),
 )
 HEAD_BYTES_MAX = 65536
 BEFORE: dict[str, tuple[str, str]] = {
