@@ -11,7 +11,9 @@ from kruxos.cli import failing
 from kruxos.cli.parsing import Parser
 
 NOUNS = {
+    "setup": "the first minutes: keys, service, a first answer",
     "serve": "run the gateway",
+    "service": "the gateway as a service of yours: install, uninstall, status",
     "status": "what the gateway, its vault and its providers' workers do now",
     "verify": "check that everything is as it should be",
     "chat": "ask a model, from the terminal",
@@ -29,6 +31,7 @@ NOUNS = {
 
 _EXAMPLES = f"""\
 examples:
+  kruxos setup
   kruxos model add anthropic --auth api-key
   kruxos serve
   kruxos model test anthropic
