@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kruxos.cli import asking
+from kruxos.cli.progress import waiting
 from kruxos.cli.terminal import clean, plain, styled, terminal_of
+
+if TYPE_CHECKING:
+    from kruxos.config.secret import Secret
 
 
 def operate(name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> dict[str, Any]:
@@ -17,9 +21,15 @@ def operate(name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s:
 
     given = {key: value for key, value in (arguments or {}).items() if value is not None}
     options: dict[str, Any] = {} if timeout_s is None else {"timeout_s": timeout_s}
-    if asking.at_terminal():
-        options["ask_passphrase"] = asking.vault_passphrase
-    return perform(DataDirectory.find(), name, given, **options)
+    with waiting(f"{name.replace('.', ' ')} is under way") as end_waiting:
+
+        def ask_passphrase() -> Secret:
+            end_waiting()
+            return asking.vault_passphrase()
+
+        if asking.at_terminal():
+            options["ask_passphrase"] = ask_passphrase
+        return perform(DataDirectory.find(), name, given, **options)
 
 
 def ask_gateway(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,13 +17,39 @@ _CHOICES = re.compile(r"invalid choice: .* \(choose from (.*)\)", re.DOTALL)
 _INVALID = re.compile(r"(invalid \w+ value): .*", re.DOTALL)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written; names and what they are for on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Counts in that commands stand further in, which argparse forgets for the longest one."""
+        super().add_argument(action)
+        if isinstance(action.choices, dict):
+            longest = max(map(len, action.choices), default=0) + 2 * self._indent_increment
+            self._action_max_length = max(self._action_max_length, longest)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser of the house."""
+    """A parser of the house. ``summary`` says in a few words what the command is for."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        self.summary = ""
+        options.setdefault("formatter_class", _Help)
         options.setdefault("allow_abbrev", False)
         super().__init__(**options)
+
+    @property
+    def actions(self) -> list[argparse.Action]:
+        """Its options and arguments, and, as the last, its commands."""
+        return list(self._actions)
+
+    @property
+    def commands(self) -> dict[str, Parser]:
+        """The commands below it, by name."""
+        found = (each.choices for each in self._actions if isinstance(each.choices, dict))
+        return dict(next(found, {}))
 
     def error(self, message: str) -> NoReturn:
         """Tells what is wrong with the command, and leaves."""
@@ -69,6 +95,7 @@ def add_noun(subparsers: Subparsers, name: str, summary: str, verbs: Sequence[Ve
         parser = below.add_parser(
             verb.name, help=verb.summary, description=verb.text or verb.summary, epilog=example_text(verb.examples)
         )
+        parser.summary = verb.summary
         if verb.options is not None:
             verb.options(parser)
         parser.set_defaults(verb=verb.run, closest=parser)

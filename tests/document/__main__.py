@@ -1,4 +1,4 @@
-"""``scripts/document-transcript``: writes docs/transcript.md anew. Ends with 1 where a command fails."""
+"""``scripts/pages transcript``: writes docs/transcript.md anew. Ends with 1 where a command fails."""
 
 from __future__ import annotations
 

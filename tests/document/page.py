@@ -13,7 +13,7 @@ _HEAD = """\
 
 Every command of the Quick Start, Adding, Managing, Per-Agent and Troubleshooting sections, typed as it is written
 there, each section in a home of its own beside a running gateway. The simulator stands at the providers' own
-addresses, by `proxy:` and `ca_bundle:` in models.yaml. Made by `scripts/document-transcript`; a test holds it true.
+addresses, by `proxy:` and `ca_bundle:` in models.yaml. Made by `scripts/pages`; a test holds it true.
 
 Times, tokens, pids and the like are masked. As of {day}: a model that is retired later differs from then on.
 

@@ -54,7 +54,7 @@ def test_the_page_shows_what_they_say_today(plays: list[Play]) -> None:
     (made,) = re.findall(r"^Times, .* As of (\S+):", written, re.MULTILINE)
     today = datetime.now(UTC).date().isoformat()
     if any(made < (row.gone_from or "") <= today for row in catalog.models()):
-        pytest.skip("models were retired since docs/transcript.md was made: run scripts/document-transcript")
+        pytest.skip("models were retired since docs/transcript.md was made: run scripts/pages")
     assert page(plays, made) == written
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.troubles``: plays all troubles and writes docs/troubleshooting.md anew."""
+"""``scripts/pages troubleshooting``: plays all troubles and writes docs/troubleshooting.md anew."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _HEAD = """\
 
 `kruxos status` and `kruxos verify` name what is wrong, `kruxos model test NAME` asks a provider, `kruxos config check`
 reads models.yaml. Each says what to do about it. Below is what goes wrong most, and what is said then: `error:` is the
-cause, `fix:` the way out. Made by `python -m tests.troubles`; a test holds it true.
+cause, `fix:` the way out. Made by `scripts/pages`; a test holds it true.
 """
 _MASKS = (
     (r"localhost:\d{4,}", "localhost:PORT"),
