@@ -22,7 +22,7 @@ NOUNS = {
     "vault": "providers' keys, and where the vault's own key is kept",
     "worker": "the providers' processes: list, restart, stop, start",
     "agent": "agents and their tokens: create, list, revoke",
-    "logs": "calls as they end, without their content; the gateway's own log",
+    "logs": "calls as they end, without content; the gateway's own log",
     "events": "what happened to the gateway, and who did what",
     "usage": "tokens and costs, by agent, provider, model or day",
     "completions": "what makes your shell complete kruxos' words",
