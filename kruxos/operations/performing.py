@@ -74,9 +74,9 @@ def _do_here(
     data: DataDirectory, name: str, arguments: dict[str, Any], ask_passphrase: Callable[[], Secret] | None
 ) -> dict[str, Any]:
     from kruxos.operations.direct import direct_context  # noqa: PLC0415 - see the top of this file
-    from kruxos.operations.registry import OPERATIONS  # noqa: PLC0415
+    from kruxos.operations import registry  # noqa: PLC0415
 
-    operation = OPERATIONS[name]
+    operation = registry.operation(name)
     with direct_context(data, name, reads=operation.reads, ask_passphrase=ask_passphrase) as context:
         running = cast("Coroutine[Any, Any, dict[str, Any]]", operation.run(context, arguments))
         return _finish(running) if operation.reads else _finish_told(data, name, arguments, running)
