@@ -73,8 +73,8 @@ def _is_nobody_there(error: GatewayUnreachableError) -> bool:
 def _do_here(
     data: DataDirectory, name: str, arguments: dict[str, Any], ask_passphrase: Callable[[], Secret] | None
 ) -> dict[str, Any]:
-    from kruxos.operations.direct import direct_context  # noqa: PLC0415 - see the top of this file
     from kruxos.operations import registry  # noqa: PLC0415
+    from kruxos.operations.direct import direct_context  # noqa: PLC0415 - see the top of this file
 
     operation = registry.operation(name)
     with direct_context(data, name, reads=operation.reads, ask_passphrase=ask_passphrase) as context:

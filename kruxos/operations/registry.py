@@ -20,6 +20,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "call": ("logs",),
     "log": ("logs",),
     "event": ("events",),
+    "web": ("web",),
 }  # fmt: skip
 
 
