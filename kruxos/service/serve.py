@@ -227,13 +227,21 @@ async def _drain(gateway: Gateway) -> None:
 
 
 async def _reap_strays(gateway: Gateway) -> None:
-    """Children that nobody waits for: workers whose launcher died before it told their pids."""
+    """Children that nobody waits for: workers whose launcher died, and orphans where this is a container's process 1."""
     while linux.IS_LINUX:
         await trio.sleep(REAP_EVERY_S)
         with suppress(ChildProcessError):
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: ASYNC222 - does not block
-            if found is not None and found.si_pid not in _known_pids(gateway):
-                os.waitpid(found.si_pid, os.WNOHANG)  # noqa: ASYNC222 - does not block
+            while _reap_one(_known_pids(gateway)):
+                pass
+
+
+def _reap_one(known: set[int | None]) -> bool:
+    """Takes one that has ended; False where there is none, or where another waits for it. Raises ChildProcessError."""
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None or found.si_pid in known:
+        return False
+    os.waitpid(found.si_pid, os.WNOHANG)
+    return True
 
 
 def _known_pids(gateway: Gateway) -> set[int | None]:
