@@ -29,6 +29,7 @@ from kruxos.ledger.calls import FLUSH_EVERY_S, Call
 from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
+from kruxos.service.admission import Admission
 from kruxos.service.calls import Calls, Running
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
@@ -64,6 +65,7 @@ class Gateway:
     launching: Launching
     nursery: trio.Nursery
     teller: Teller
+    admission: Admission
     started_at: float = field(default_factory=time.time)
     config_problem: str = ""
     notices: list[str] = field(default_factory=list[str])
@@ -120,12 +122,21 @@ class Gateway:
         if token is not None:
             return _agent_facts(self.ledger.agents.authenticate(Secret(token), name))
         if peer.uid is not None and peer.uid != os.geteuid():
-            raise UnauthorizedError("an agent of another user shows its token")
+            name = self._agent_of_user(peer.uid, name)
         known = {agent.name: agent for agent in self.ledger.agents.list()} if name else {}
         agent = known.get(name or "")
         if agent is not None and agent.revoked_at is not None:
             raise UnauthorizedError(f"the agent {name} is revoked\n  fix: kruxos agent restore {name}")
         return AgentFacts(name or UNNAMED) if agent is None else _agent_facts(agent)
+
+    def _agent_of_user(self, uid: int, name: str | None) -> str:
+        """Another user's process is the agent of the user's own name, if there is one. Raises ``UnauthorizedError``."""
+        user = self.admission.names.get(uid)
+        there = user is not None and any(agent.name == user for agent in self.ledger.agents.list())
+        if user is None or not there or name not in (None, user):
+            fix = f"kruxos agent create --name {user or 'NAME'}"
+            raise UnauthorizedError(f"an agent of another user shows its token, or has the user's name\n  fix: {fix}")
+        return user
 
     def booked(self, running: Running, row: Row) -> None:
         """Puts a row of a call into the ledger."""

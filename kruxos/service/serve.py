@@ -26,6 +26,7 @@ from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
+from kruxos.service.admission import Admission
 from kruxos.service.calls import Calls
 from kruxos.service.control import ControlDoor
 from kruxos.service.doors import AgentDoor
@@ -76,10 +77,11 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         journal = closing.enter_context(Journal.open(data))
         seen = look_at(data.models)
         config, problem = _first_config(data)
+        admission = Admission.of(config, os.geteuid())
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, seen, options.http)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, seen, options.http, admission)
     return 0
 
 
@@ -134,13 +136,16 @@ async def _run(
     problem: str,
     seen: Look,
     http: Http | None,
+    admission: Admission,
 ) -> None:
     log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
     stopping = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, config_problem=problem)
+            gateway = Gateway(
+                data, vault, ledger, config, launching, nursery, teller, admission, config_problem=problem
+            )
             gateway.fleet = Fleet(
                 launching, timers, nursery, gateway.setup_of, gateway.log_of, teller.changed, gateway,
                 cooled=teller.cooling,
@@ -183,26 +188,25 @@ def _remember_keys(gateway: Gateway) -> None:
 
 
 def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -> None:
-    root = gateway.data.root
-    agents = str(gateway.data.run_agents)
-    open_session = partial(transport.open_session, agents)
+    root, admission = gateway.data.root, gateway.admission
+    admission.open_ways(gateway.data)
+    whose = {"mode": admission.agents_mode, "group": admission.group}
+    open_session = partial(transport.open_session, str(gateway.data.run_agents), **whose)
     gateway.door = AgentDoor(gateway.calls, gateway.identify, open_session, nursery)
-    door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
-    control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
+    door = transport.open_door(str(agent_socket(root)), admit=admission.may_ask, gone=gateway.door.gone, **whose)
+    control = transport.open_door(
+        str(control_socket(root)), admit=partial(_operator, gateway), mode=admission.control_mode
+    )
     context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
     nursery.start_soon(gateway.door.serve, door)
     nursery.start_soon(ControlDoor(control, context, nursery, gateway.teller).serve)
 
 
-def _our_user(peer: Peer) -> bool:
-    return peer.uid == os.geteuid()
-
-
 def _operator(gateway: Gateway, peer: Peer) -> bool:
-    """The owner, but none of our own children: a captured worker is no operator. Runs on a foreign thread."""
+    """Who may operate, but none of our own children: a captured worker is no operator. Runs on a foreign thread."""
     providers = list(gateway.fleet.providers.values())
     children = {each.pid for provider in providers for each in list(provider.processes.values())}
-    return _our_user(peer) and peer.pid not in children
+    return gateway.admission.may_operate(peer) and peer.pid not in children
 
 
 async def _on_signals(signals: AsyncIterator[int], stopping: trio.Event) -> None:
@@ -227,7 +231,7 @@ async def _drain(gateway: Gateway) -> None:
 
 
 async def _reap_strays(gateway: Gateway) -> None:
-    """Children that nobody waits for: workers whose launcher died, and orphans where this is a container's process 1."""
+    """Children that nobody waits for: workers whose launcher died, and orphans where this is process 1."""
     while linux.IS_LINUX:
         await trio.sleep(REAP_EVERY_S)
         with suppress(ChildProcessError):
