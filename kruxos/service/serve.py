@@ -190,10 +190,12 @@ def _remember_keys(gateway: Gateway) -> None:
 def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -> None:
     root, admission = gateway.data.root, gateway.admission
     admission.open_ways(gateway.data)
-    whose = {"mode": admission.agents_mode, "group": admission.group}
-    open_session = partial(transport.open_session, str(gateway.data.run_agents), **whose)
+    mode, group = admission.agents_mode, admission.group
+    open_session = partial(transport.open_session, str(gateway.data.run_agents), mode=mode, group=group)
     gateway.door = AgentDoor(gateway.calls, gateway.identify, open_session, nursery)
-    door = transport.open_door(str(agent_socket(root)), admit=admission.may_ask, gone=gateway.door.gone, **whose)
+    door = transport.open_door(
+        str(agent_socket(root)), admit=admission.may_ask, gone=gateway.door.gone, mode=mode, group=group
+    )
     control = transport.open_door(
         str(control_socket(root)), admit=partial(_operator, gateway), mode=admission.control_mode
     )
