@@ -9,12 +9,18 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 from kruxos.cli import failing
 
 _CHOICES = re.compile(r"invalid choice: .* \(choose from (.*)\)", re.DOTALL)
 _INVALID = re.compile(r"(invalid \w+ value): .*", re.DOTALL)
+
+
+def commands_of(action: argparse.Action) -> dict[str, Parser]:
+    """The commands that an action of ``add_subparsers`` has; none for any other."""
+    choices: Any = action.choices
+    return dict(cast("dict[str, Parser]", choices)) if isinstance(choices, dict) else {}
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -26,9 +32,8 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     def add_argument(self, action: argparse.Action) -> None:
         """Counts in that commands stand further in, which argparse forgets for the longest one."""
         super().add_argument(action)
-        if isinstance(action.choices, dict):
-            longest = max(map(len, action.choices), default=0) + 2 * self._indent_increment
-            self._action_max_length = max(self._action_max_length, longest)
+        longest = max(map(len, commands_of(action)), default=0) + 2 * self._indent_increment
+        self._action_max_length = max(self._action_max_length, longest)
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,8 +53,7 @@ class Parser(argparse.ArgumentParser):
     @property
     def commands(self) -> dict[str, Parser]:
         """The commands below it, by name."""
-        found = (each.choices for each in self._actions if isinstance(each.choices, dict))
-        return dict(next(found, {}))
+        return {name: below for each in self._actions for name, below in commands_of(each).items()}
 
     def error(self, message: str) -> NoReturn:
         """Tells what is wrong with the command, and leaves."""

@@ -38,7 +38,7 @@ class Admission:
     def of(cls, config: ModelsConfig, owner: int) -> Admission:
         """As models.yaml says. Raises ``SetupError`` for a user or group that this machine does not have."""
         group = None if config.agents_group is None else _group(config.agents_group)
-        members = frozenset() if group is None else frozenset(_members(group))
+        members = frozenset[int]() if group is None else frozenset(_members(group))
         agents = frozenset(map(_user, config.agents))
         named = {uid: name for uid in agents | members if (name := _name(uid))}
         return cls(owner, agents, group, members, frozenset(map(_user, config.operators)), named)

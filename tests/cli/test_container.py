@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,7 @@ needs_namespaces = pytest.mark.skipif(not may_unshare(), reason="this system giv
 
 
 @contextmanager
-def first_process(kruxos: Kruxos) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def first_process(kruxos: Kruxos) -> Generator[tuple[subprocess.Popen[str], int]]:
     """`kruxos serve` as process 1 beside somebody's orphan: who holds its namespace, and its pid as seen from here."""
     script = f'(sleep 1000 &) ; exec "{sys.executable}" -m kruxos.cli serve'
     holder = subprocess.Popen(

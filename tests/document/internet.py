@@ -16,6 +16,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from kruxos.catalog import Model
 from kruxos.simulator import Simulator
@@ -107,12 +108,10 @@ class _Proxy(socketserver.ThreadingTCPServer):
 class _Tunnel(socketserver.BaseRequestHandler):
     """One CONNECT, and one request within it: the answer says that the connection ends."""
 
-    server: _Proxy
-
     def handle(self) -> None:
         asked, _ = _head(self.request)
         host = asked.split(b" ")[1].partition(b":")[0].decode()
-        context = self.server.contexts.get(host)
+        context = cast("_Proxy", self.server).contexts.get(host)
         if context is None:
             self.request.sendall(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
             return
