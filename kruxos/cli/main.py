@@ -24,6 +24,7 @@ NOUNS = {
     "agent": "agents and their tokens: create, list, revoke",
     "logs": "calls as they end, without content; the gateway's own log",
     "events": "what happened to the gateway, and who did what",
+    "alerts": "what operators were told, and whether it arrives",
     "usage": "tokens and costs, by agent, provider, model or day",
     "completions": "what makes your shell complete kruxos' words",
     "man": "the manual, or a command's help",

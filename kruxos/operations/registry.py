@@ -20,6 +20,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "call": ("logs",),
     "log": ("logs",),
     "event": ("events",),
+    "alerts": ("alerts",),
     "web": ("web",),
 }  # fmt: skip
 
