@@ -61,7 +61,7 @@ providers:
 defaults: {chat: claud, autonmous: e}
 isolation: none
 operators: [1000, -1]
-http: {host: 0.0.0.0, port: 99999}
+http: {host: everybody, port: 99999}
 providres: {}
 """
 
@@ -102,7 +102,7 @@ line 26, column 25: defaults.autonmous: this key is not known here
 line 27, column 1: isolation: this value is not one of those allowed
   fix: one of required, best_effort, off
 line 28, column 19: operators[1]: must be the name of a user or group on this machine, or its number
-line 29, column 8: http.host: must be this machine: 127.0.0.1, ::1 or localhost
+line 29, column 8: http.host: must be an address such as 127.0.0.1 or ::1
 line 29, column 23: http.port: must be at most 65535
 line 30, column 1: providres: this key is not known here
   fix: did you mean `providers`?"""
