@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from kruxos import errors
 from kruxos_workers.limits import Admitted, Ask, Configured, Limits, Refused, Waiting
 from kruxos_workers.limits.cooling import BACKOFF_MAX_S, COOLING_MAX_S, FAILURES_IN_A_ROW
-from kruxos_workers.limits.limits import PATIENCE_S, PLACE_WITHIN_S, WAITING_MAX
+from kruxos_workers.limits.limits import WAITING_MAX
+from kruxos_workers.limits.waiting import PATIENCE_S, PLACE_WITHIN_S
 
 
 def limits_of(**configured: int) -> Limits:
