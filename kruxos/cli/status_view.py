@@ -16,12 +16,13 @@ RECENT_S = 900.0
 GATEWAY_KEYS = (
     "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
     "sessions", "calls", "launcher_pid", "launcher_restarts", "config_problem", "notices",
+    "bounds",
 )  # fmt: skip
 VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
     "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
-    "retry_at",
+    "retry_at", "waiting", "waiting_peak",
 )  # fmt: skip
 
 SCHEMA = """\
@@ -33,10 +34,12 @@ SCHEMA = """\
   agents             agents that are registered and not revoked
   config_problem     what is wrong with models.yaml as it is on disk; empty: it is in force
   notices            a list of texts
+  bounds             every place that holds something for others, by name: now, peak (since the start), most
   workers            one object a provider, in the order of models.yaml:
     provider, type, model
     state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
     since, pid, restarts, last_exit, in_flight, draining, rss_bytes
+    waiting, waiting_peak             calls that wait in it for a limit or a place, and the most that ever did
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
     last_error, last_error_at         the last failed attempt: an error code, and when

@@ -33,6 +33,7 @@ from kruxos.errors import (
     SlowConsumerError,
     TooLargeError,
 )
+from kruxos.gauge import Gauge
 
 SLOW_WITHIN_S = 60.0
 CALLS_MAX = 20_000
@@ -109,7 +110,8 @@ class CallTable:
         self._clock, self._random = clock, random
         self._calls: dict[int, Running] = {}
         self._count = 0
-        self._request_bytes = 0
+        self.under_way = Gauge(CALLS_MAX)
+        self.request_bytes = Gauge(wire.BODIES_BYTES_MAX)
         self.facts = facts
         self.keys = Idempotency()
         self.conversations = Conversations()
@@ -138,7 +140,7 @@ class CallTable:
             raise BadRequestError(f"a key has 1 to {KEY_CHARS_MAX} characters", field="key")
         if self.draining:
             raise DrainingError("the gateway is stopping")
-        full = self._request_bytes + len(frame.body) > wire.BODIES_BYTES_MAX
+        full = self.request_bytes.now + len(frame.body) > wire.BODIES_BYTES_MAX
         if full or len(self._calls) >= CALLS_MAX:
             raise OverloadedError("the gateway holds as much as it may", retry_at=self._clock.unix() + OVERLOAD_PAUSE_S)
 
@@ -190,7 +192,8 @@ class CallTable:
         home = plan.candidates[0].provider if plan.candidates else ""
         running = Running(self._count, core, frame, agent, [reader], unix, home)
         self._calls[running.number] = running
-        self._request_bytes += len(frame.body)
+        self.under_way.set(len(self._calls))
+        self.request_bytes.add(len(frame.body))
         return running
 
     def leave(self, number: int, reader: Reader) -> None:
@@ -314,7 +317,8 @@ class CallTable:
             if timer is not None:
                 timer.cancel()
         if self._calls.pop(running.number, None) is not None:
-            self._request_bytes -= len(running.frame.body)
+            self.under_way.set(len(self._calls))
+            self.request_bytes.add(-len(running.frame.body))
         if self.draining and not self._calls:
             self.emptied()
 
@@ -346,7 +350,7 @@ class CallTable:
 
     def statistics(self) -> Statistics:
         """What the table holds now."""
-        return Statistics(len(self._calls), self._request_bytes, len(self.keys), self.keys.held_bytes)
+        return Statistics(len(self._calls), self.request_bytes.now, len(self.keys), self.keys.held_bytes.now)
 
     def in_flight_of(self, agent: str) -> int:
         """How many calls of the agent are under way."""

@@ -16,9 +16,11 @@ from kruxos.cores.ports import Sink
 from kruxos.cores.recovery import Recovery
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Announce, Supervision
-from kruxos.errors import BY_CODE
+from kruxos.errors import BY_CODE, OverloadedError
 from kruxos.fields import Fields
 
+FULL_FOR_S = 1.0
+"""A worker that holds as much as it may is sent no more calls than it had then, for so long."""
 FEW = 4
 """So many calls at once are no rush: one that recovers takes them without a lot, and a single one as its probe."""
 
@@ -57,6 +59,14 @@ Cooling: TypeAlias = dict[str, tuple[float, str]]
 CarrierT = TypeVar("CarrierT", bound=Carrier)
 
 
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A worker refused a call because so many others waited; ``until`` is in Unix seconds."""
+
+    busy: int
+    until: float
+
+
 @dataclass(slots=True)
 class Desk(Generic[CarrierT]):
     """The calls of one provider. ``current`` is the process that takes new ones."""
@@ -70,6 +80,7 @@ class Desk(Generic[CarrierT]):
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
     recovery: Recovery = field(default_factory=Recovery)
+    full: Full | None = None
 
     # Calls
 
@@ -98,7 +109,7 @@ class Desk(Generic[CarrierT]):
 
     def promote(self, process: CarrierT) -> None:
         """The process takes calls from now on, first of all those that wait."""
-        self.current = process
+        self.current, self.full = process, None
         waiting, self.waiting = self.waiting, {}
         for number, (frame, sink) in waiting.items():
             _send_open(process, number, frame, sink)
@@ -138,6 +149,10 @@ class Desk(Generic[CarrierT]):
         if sink is not None:
             sink.on_frame(frame)
 
+    def overloaded(self, unix: float) -> None:
+        """A worker refused a call because it holds as many as it may."""
+        self.full = Full(self.busy - 1, unix + FULL_FOR_S)
+
     def on_health(self, process: CarrierT, frame: wire.Health, unix: float) -> None:
         """What limits the provider now. A predecessor that drains knows less than its successor.
 
@@ -174,6 +189,8 @@ class Desk(Generic[CarrierT]):
             pause = self.recovery.cooling(name, unix)
             if pause is not None:
                 return Outlook("cooling", pause.reason, "asked to wait", pause.until)
+        if self.full is not None and unix < self.full.until and self.busy >= self.full.busy:
+            return Outlook("full", OverloadedError.code, "as many calls wait for it as may", self.full.until)
         share, code = min(self.recovery.share(name, unix) for name in places)
         few = 1 if any(name in self.recovery.pauses for name in places) else FEW
         if share >= 1.0 or self.busy < few:

@@ -36,6 +36,8 @@ class Outbox:
         self._calls: dict[int, _Waiting] = {}
         self._order: deque[_Waiting] = deque()
         self.queued_bytes = 0
+        self.call_bytes_peak = 0
+        """The most that ever waited of one call."""
 
     def __bool__(self) -> bool:
         return bool(self._direct or self._order)
@@ -52,6 +54,7 @@ class Outbox:
         call.bodies.append(body)
         call.bytes += len(body)
         self.queued_bytes += len(body)
+        self.call_bytes_peak = max(self.call_bytes_peak, call.bytes)
         if call.bytes > CALL_BYTES_MAX and not call.paused:
             call.paused = True
             return True

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from kruxos.events import Usage
+from kruxos.gauge import Gauge
 from kruxos.ledger.database import Database
 
 FLUSH_EVERY_S = 0.25
@@ -64,6 +65,8 @@ class LedgerWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queue: deque[Call] = deque()
+        self.rows = Gauge(QUEUE_ROWS_MAX)
+        """Rows that wait to be written."""
         self._flushing = threading.Lock()
         self._dropped = 0
 
@@ -73,6 +76,7 @@ class LedgerWriter:
             self._dropped += 1
             return False
         self._queue.append(call)
+        self.rows.set(len(self._queue))
         return True
 
     @property
@@ -98,6 +102,7 @@ class LedgerWriter:
                     self._queue.extendleft(reversed(rows))
                     raise
                 rest -= len(rows)
+                self.rows.now = len(self._queue)
             return written
 
 

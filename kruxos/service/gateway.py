@@ -29,6 +29,7 @@ from kruxos.ledger.calls import FLUSH_EVERY_S, Call
 from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
+from kruxos.service.bounds import bounds
 from kruxos.service.calls import Calls, Running
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
@@ -270,6 +271,7 @@ class Gateway:
             launcher_restarts=self.launching.restarts,
             config_problem=self.config_problem,
             notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
+            bounds=bounds(self.calls, self.fleet, self.door, self.ledger),
         )
 
     def _vault_status(self) -> dict[str, object]:
@@ -306,6 +308,8 @@ class Gateway:
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
+            waiting=0 if provider is None else provider.waiting_now,
+            waiting_peak=0 if provider is None else provider.waiting_peak,
         )
 
 

@@ -46,6 +46,10 @@ class WorkerStatus:
     """What of the cage was achieved for it."""
     retry_at: float | None = None
     """When a worker that failed is started again by itself."""
+    waiting: int = 0
+    """Calls that wait in it for a limit or for a place."""
+    waiting_peak: int = 0
+    """The most that ever waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class GatewayStatus:
     """What is wrong with models.yaml as it is on disk; empty: it is in force."""
     notices: list[str]
     """What an operator should know."""
+    bounds: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    """What each bounded place holds now, the most it held (peak), and what it may hold (most)."""
 
     def to_wire(self) -> dict[str, Any]:
         """As plain values."""

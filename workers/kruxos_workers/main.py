@@ -209,7 +209,15 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     """A sign of life from the very loop that does the work."""
     gate = desk.worker.gate
     while True:
-        link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
+        waiting = gate.limits.waiting
+        link.send(
+            wire.Beat(
+                in_flight=len(desk.exchanges),
+                rss_bytes=_rss_bytes(statm),
+                waiting=len(waiting),
+                waiting_peak=waiting.peak,
+            )
+        )
         desk.worker.client.drop_stale()
         for exchange in desk.exchanges.values():
             exchange.on_beat()
