@@ -19,7 +19,7 @@ from kruxos.cores.conversations import Conversations, Thread, thread_of
 from kruxos.cores.idempotency import KEY_CHARS_MAX, Entry, Idempotency, digest
 from kruxos.cores.policy import Random, RetryBudget
 from kruxos.cores.ports import Clock, Providers, Timer, Timers
-from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan, stay
+from kruxos.cores.routing import AgentFacts, Plan, RoutingFacts, Wish, make_plan, stay
 from kruxos.errors import (
     BY_CODE,
     BadRequestError,
@@ -112,6 +112,8 @@ class CallTable:
         self._count = 0
         self.under_way = Gauge(CALLS_MAX)
         self.request_bytes = Gauge(wire.BODIES_BYTES_MAX)
+        self.shed = 0
+        """Calls that were refused as ``overloaded`` before anything was begun for them."""
         self.facts = facts
         self.keys = Idempotency()
         self.conversations = Conversations()
@@ -124,12 +126,16 @@ class CallTable:
         """Starts a call, or joins the one with its key; its number names it in ``leave``. 0: it is over already."""
         try:
             self._admit(frame)
+            wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
+            plan = make_plan(wish, agent, self.facts)
             if frame.key is not None:
-                return self._open_keyed(frame, frame.key, agent, reader)
+                return self._open_keyed(frame, frame.key, plan, agent, reader)
+            self._shed(frame, plan)
         except KruxosError as error:
+            self.shed += isinstance(error, OverloadedError)
             reader.close(wire.Error(error=error.to_wire(), failure="never_sent"))
             return 0
-        running = self._add(frame, agent, reader)
+        running = self._add(frame, plan, agent, reader)
         self._step(running, words.Begin())
         return running.number
 
@@ -144,7 +150,20 @@ class CallTable:
         if full or len(self._calls) >= CALLS_MAX:
             raise OverloadedError("the gateway holds as much as it may", retry_at=self._clock.unix() + OVERLOAD_PAUSE_S)
 
-    def _open_keyed(self, frame: wire.Open, key: str, agent: AgentFacts, reader: Reader) -> int:
+    def _shed(self, frame: wire.Open, plan: Plan) -> None:
+        """In overload most calls end here, so it costs little: nothing is begun, and nothing written down.
+
+        Who said to wait for a place does so as any other call. Raises ``OverloadedError``.
+        """
+        if not plan.candidates or frame.wait_s:
+            return
+        outlooks = [self._providers.outlook(each.provider, each.model) for each in plan.candidates]
+        if all(outlook.standing == "full" for outlook in outlooks):
+            names = " and ".join(candidate.provider for candidate in plan.candidates)
+            retry_at = self._clock.unix() + OVERLOAD_PAUSE_S
+            raise OverloadedError(f"as many calls wait for {names} as may", retry_at=retry_at)
+
+    def _open_keyed(self, frame: wire.Open, key: str, plan: Plan, agent: AgentFacts, reader: Reader) -> int:
         strict = "strict" if frame.strict_model else None
         request = digest(frame.body, frame.op, frame.provider, frame.model, frame.role, frame.fallback, strict)
         claim, entry = self.keys.claim(agent.name, key, request, self._count + 1, self._clock.now())
@@ -159,7 +178,7 @@ class CallTable:
             case "join":
                 return self._join(entry, reader)
             case "fresh":
-                running = self._add(frame, agent, reader)
+                running = self._add(frame, plan, agent, reader)
                 begin = partial(self._step, running, words.Begin())
                 self._books.persist(agent.name, key, request, running.core.terms.call_id, begin)
                 return running.number
@@ -171,12 +190,10 @@ class CallTable:
         running.readers.append(reader)
         return running.number
 
-    def _add(self, frame: wire.Open, agent: AgentFacts, reader: Reader) -> Running:
+    def _add(self, frame: wire.Open, plan: Plan, agent: AgentFacts, reader: Reader) -> Running:
         now, unix = self._clock.now(), self._clock.unix()
         self._count += 1
         within_s = CALL_WITHIN_S if frame.deadline_s is None else max(0.0, frame.deadline_s)
-        wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
-        plan = make_plan(wish, agent, self.facts)
         stays_with = self.conversations.stays_with(_thread(frame, agent), now)
         terms = words.Terms(
             call_id=new_call_id(unix, self._random),

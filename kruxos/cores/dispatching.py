@@ -19,8 +19,10 @@ from kruxos.cores.supervision import Announce, Supervision
 from kruxos.errors import BY_CODE, OverloadedError
 from kruxos.fields import Fields
 
-FULL_FOR_S = 1.0
-"""A worker that holds as much as it may is sent no more calls than it had then, for so long."""
+CALLS_MAX = 1064
+"""What a worker takes that has not told yet: a thousand that wait, and its first window of calls at once."""
+FULL_PAUSE_S = 1.0
+"""One whose worker is full may be asked again after this."""
 FEW = 4
 """So many calls at once are no rush: one that recovers takes them without a lot, and a single one as its probe."""
 
@@ -59,17 +61,9 @@ Cooling: TypeAlias = dict[str, tuple[float, str]]
 CarrierT = TypeVar("CarrierT", bound=Carrier)
 
 
-@dataclass(frozen=True, slots=True)
-class Full:
-    """A worker refused a call because so many others waited; ``until`` is in Unix seconds."""
-
-    busy: int
-    until: float
-
-
 @dataclass(slots=True)
 class Desk(Generic[CarrierT]):
-    """The calls of one provider. ``current`` is the process that takes new ones."""
+    """The calls of one provider. ``current`` is the process that takes new ones, at most ``calls_max`` at once."""
 
     name: str
     core: Supervision
@@ -80,7 +74,7 @@ class Desk(Generic[CarrierT]):
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
     recovery: Recovery = field(default_factory=Recovery)
-    full: Full | None = None
+    calls_max: int = CALLS_MAX
 
     # Calls
 
@@ -109,7 +103,7 @@ class Desk(Generic[CarrierT]):
 
     def promote(self, process: CarrierT) -> None:
         """The process takes calls from now on, first of all those that wait."""
-        self.current, self.full = process, None
+        self.current = process
         waiting, self.waiting = self.waiting, {}
         for number, (frame, sink) in waiting.items():
             _send_open(process, number, frame, sink)
@@ -149,10 +143,6 @@ class Desk(Generic[CarrierT]):
         if sink is not None:
             sink.on_frame(frame)
 
-    def overloaded(self, unix: float) -> None:
-        """A worker refused a call because it holds as many as it may."""
-        self.full = Full(self.busy - 1, unix + FULL_FOR_S)
-
     def on_health(self, process: CarrierT, frame: wire.Health, unix: float) -> None:
         """What limits the provider now. A predecessor that drains knows less than its successor.
 
@@ -173,9 +163,15 @@ class Desk(Generic[CarrierT]):
         """How many attempts it has, those that wait for a worker among them."""
         return len(self.waiting) + sum(len(process.in_flight) for process in self.processes.values())
 
+    def _held(self) -> int:
+        """How many attempts wait for a worker, or are with the one that takes calls."""
+        return len(self.waiting) if self.current is None else len(self.current.in_flight)
+
     def outlook(self, model: str | None, now: float, unix: float) -> Outlook:
         """How things stand with the provider (``kruxos.cores.routing.HealthView``)."""
         core = self.core
+        if core.state in ("ready", "starting") and self._held() >= self.calls_max:
+            return Outlook("full", OverloadedError.code, "as many calls wait for it as may", unix + FULL_PAUSE_S)
         if core.state == "ready":
             return self._ready_outlook(("", model or self.model), unix)
         if core.state == "starting":
@@ -189,8 +185,6 @@ class Desk(Generic[CarrierT]):
             pause = self.recovery.cooling(name, unix)
             if pause is not None:
                 return Outlook("cooling", pause.reason, "asked to wait", pause.until)
-        if self.full is not None and unix < self.full.until and self.busy >= self.full.busy:
-            return Outlook("full", OverloadedError.code, "as many calls wait for it as may", self.full.until)
         share, code = min(self.recovery.share(name, unix) for name in places)
         few = 1 if any(name in self.recovery.pauses for name in places) else FEW
         if share >= 1.0 or self.busy < few:

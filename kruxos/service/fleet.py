@@ -23,7 +23,7 @@ from kruxos.cores.dispatching import Cooling, cooling_of
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
-from kruxos.errors import KruxosError, NeedsLoginError, OverloadedError
+from kruxos.errors import KruxosError, NeedsLoginError
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
@@ -270,14 +270,14 @@ class Fleet:
             case wire.Event() | wire.Sent() | wire.End():
                 provider.on_call_frame(process, frame)
             case wire.Error():
-                if frame.error.get("code") == OverloadedError.code:
-                    provider.overloaded(time.time())
-                elif frame.error.get("code") not in ("cancelled", "bad_request"):
+                if frame.error.get("code") not in ("cancelled", "bad_request"):
                     provider.last_error = str(frame.error.get("code", ""))
                     provider.last_error_at = time.time()
                 provider.on_call_frame(process, frame)
             case wire.Beat():
                 process.rss_bytes = frame.rss_bytes
+                if frame.calls_max and process is provider.current:
+                    provider.calls_max = frame.calls_max
                 provider.waiting_now, provider.waiting_peak = (
                     frame.waiting,
                     max(provider.waiting_peak, frame.waiting_peak),

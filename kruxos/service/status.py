@@ -86,6 +86,8 @@ class GatewayStatus:
     """What is wrong with models.yaml as it is on disk; empty: it is in force."""
     notices: list[str]
     """What an operator should know."""
+    shed: int = 0
+    """Calls refused as overloaded before anything was begun for them, since the start."""
     bounds: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     """What each bounded place holds now, the most it held (peak), and what it may hold (most)."""
 
