@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from kruxos import framing, wire
 
 CALL_BYTES_MAX = 4 * 1024 * 1024
+CALL_BYTES_PAUSE = 3 * 1024 * 1024
+"""Where a call's worker is told to pause: what is on its way by then fits below the bound."""
 CALL_BYTES_RESUME = 1024 * 1024
 TAKE_BYTES_AIM = 256 * 1024
 
@@ -55,7 +57,7 @@ class Outbox:
         call.bytes += len(body)
         self.queued_bytes += len(body)
         self.call_bytes_peak = max(self.call_bytes_peak, call.bytes)
-        if call.bytes > CALL_BYTES_MAX and not call.paused:
+        if call.bytes > CALL_BYTES_PAUSE and not call.paused:
             call.paused = True
             return True
         return False

@@ -33,12 +33,12 @@ _PAUSE_S = 0.003
 _NEVER = threading.Event()
 
 
-def until(probe: Callable[[], T], what: str, within_s: float = WITHIN_S) -> T:
+def until(probe: Callable[[], T], what: str, within_s: float = WITHIN_S, pause_s: float = _PAUSE_S) -> T:
     """Asks until the answer is true, and gives it."""
     give_up_at = monotonic() + within_s
     while not (answer := probe()):
         assert monotonic() < give_up_at, f"{what} did not come about within {within_s:g} s"
-        _NEVER.wait(_PAUSE_S)
+        _NEVER.wait(pause_s)
     return answer
 
 
