@@ -75,6 +75,8 @@ class Desk(Generic[CarrierT]):
     health: wire.Health = field(default_factory=wire.Health)
     recovery: Recovery = field(default_factory=Recovery)
     calls_max: int = CALLS_MAX
+    probes: dict[str, int] = field(default_factory=dict[str, int])
+    """By place that is half open, the call that tries it."""
 
     # Calls
 
@@ -82,7 +84,11 @@ class Desk(Generic[CarrierT]):
         """Hands one attempt to the provider; ``number`` names it. The sink may hear of its loss before this returns."""
         if self.core.state not in ("ready", "starting"):
             sink.on_lost("not running")
-        elif self.current is None:
+            return
+        for name in ("", frame.model or self.model):
+            if name in self.recovery.pauses and not self._is_tried(name):
+                self.probes[name] = number
+        if self.current is None:
             self.waiting[number] = (frame, sink)
         else:
             _send_open(self.current, number, frame, sink)
@@ -150,13 +156,19 @@ class Desk(Generic[CarrierT]):
         """
         if (self.current is process or self.current is None) and not process.forgotten:
             self.recovery.told(cooling_of(frame), unix)
+            self.probes = {name: number for name, number in self.probes.items() if name in self.recovery.pauses}
             self.health = frame
 
     def forget_limits(self) -> None:
         """What was learned of the provider's limits is dropped, and what its processes still say of them."""
-        self.health, self.recovery = wire.Health(), Recovery()
+        self.health, self.recovery, self.probes = wire.Health(), Recovery(), {}
         for process in self.processes.values():
             process.forgotten = True
+
+    def _is_tried(self, name: str) -> bool:
+        """Whether a call is under way whose end tells if the place is well again."""
+        number = self.probes.get(name)
+        return number in self.waiting or any(number in process.in_flight for process in self.processes.values())
 
     @property
     def busy(self) -> int:
@@ -185,6 +197,9 @@ class Desk(Generic[CarrierT]):
             pause = self.recovery.cooling(name, unix)
             if pause is not None:
                 return Outlook("cooling", pause.reason, "asked to wait", pause.until)
+        tried = [self.recovery.pauses[name] for name in places if name in self.recovery.pauses and self._is_tried(name)]
+        if tried:  # whoever came behind its probe would wait for how that ends
+            return Outlook("ready", tried[0].reason, "it is being tried again with another call", share=0.0)
         share, code = min(self.recovery.share(name, unix) for name in places)
         few = 1 if any(name in self.recovery.pauses for name in places) else FEW
         if share >= 1.0 or self.busy < few:

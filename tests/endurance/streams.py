@@ -31,9 +31,8 @@ OTHER = '  other-{number}: {{type: openai, base_url: "{root}/v1", model: gpt-4o-
 NAMES = ("claude", "gpt", "responses", "gemini")
 EDITS = 20
 RESTARTS = 5
-TOKENS_PER_S = 8.0
-WORDS_PER_S = 3.5
-"""A word is a little more than two tokens."""
+WORDS_PER_S = 4.0
+"""A word is a token and an event."""
 SHORT_CALLS_AT_A_TIME = 1
 IN_FORCE = "in force: "
 REFUSED = "is not used: "
@@ -91,13 +90,13 @@ def edits(root: str, count: int) -> Iterator[Edit]:
         yield Edit(PROVIDERS.format(root=root, others=others, **told), save)
 
 
-def streams(count: int, home: Path, *, edited: int = EDITS, restarts: int = RESTARTS, seconds: int = 60) -> Figures:
+def streams(count: int, home: Path, *, edited: int = EDITS, restarts: int = RESTARTS, seconds: int = 100) -> Figures:
     """``count`` streams in all, each of about so many ``seconds``."""
     figures = Figures(f"{count} streams")
     text = " ".join(f"w{number:04}" for number in range(1, round(seconds * WORDS_PER_S) + 1))
     script = home / "script.json"
     script.write_text(json.dumps([{"when": PROMPT, "text": text}]))
-    with Simulator("--first-token", "0.2", "--rate", str(TOKENS_PER_S), "--script", str(script)) as simulator:
+    with Simulator("--first-token", "0.2", "--rate", str(WORDS_PER_S), "--script", str(script)) as simulator:
         first = PROVIDERS.format(root=simulator.root, others="", claude="", gpt="gpt-4o", responses="", gemini="")
         installation = Installation.make(home, first)
         with installation.serving():
@@ -112,9 +111,8 @@ def streams(count: int, home: Path, *, edited: int = EDITS, restarts: int = REST
                 reload_s = _rough_handling(installation, list(edits(simulator.root, edited)), restarts)
                 handled_s, still_open = monotonic() - began, installation.status()["calls"]
             _tell(figures, heard, text)
-            figures.tell(
-                f"calls open at first {open_at_first}, after {handled_s:.0f} s of edits and restarts {still_open}"
-            )
+            figures.tell(f"calls open at first {open_at_first}; edits and restarts took {handled_s:.0f} s")
+            figures.at_most("streams that were over before the last of these", max(0, count - still_open))
             figures.tell(f"edits {edited}, restarts of each worker {restarts}")
             figures.at_most("workers that were not replaced", _kept(before, installation.workers()))
             figures.at_most("short calls failed", len(short.failed(*NAMES)))

@@ -108,6 +108,10 @@ class Simulator:
         assert found is not None
         return found
 
+    def switch_faults(self, *faults: str) -> None:
+        """These faults are on from now on; none: all is well again."""
+        self._ask("POST", "/simulator/faults", json.dumps({"faults": list(faults)}))
+
     def reset(self) -> None:
         """As at the start."""
         self._ask("POST", "/simulator/reset")

@@ -196,8 +196,9 @@ class Exchange:
                 limit=self._limit,
             ) as http:
                 self._http = http
-                self.worker.gate.heard(self.frame.id, http.headers)
-                if not 200 <= http.status < 300:
+                accepted = 200 <= http.status < 300
+                self.worker.gate.heard(self.frame.id, http.headers, accepted=accepted)
+                if not accepted:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
                 await self._read(http, self._decoder, limits.idle_s if target.stream else limits.call_s)

@@ -30,6 +30,7 @@ WAITING_MAX = 1000
 COME_BACK_S = 1.0
 LOOK_EVERY_S = 1.0
 """How often those are looked at that stand behind others and did not say how long they wait."""
+LEFT_ALONE = "left alone for a while"
 MODELS_MAX = 64
 _PROVIDER = ""
 _CONFIGURED = "limits"
@@ -233,7 +234,7 @@ class Limits:
                 error = BY_CODE.get(place.reason, RateLimitedError)
                 return _Obstacle(
                     error,
-                    "the provider asked to wait" if error is RateLimitedError else "left alone for a while",
+                    "the provider asked to wait" if error is RateLimitedError else LEFT_ALONE,
                     place.until,
                 )
             if place.probing:
@@ -251,12 +252,14 @@ class Limits:
 
     # What answers say
 
-    def heard(self, call_id: int, headers: Mapping[str, str], now: float) -> None:
-        """An answer's head has come, with what it says of limits."""
+    def heard(self, call_id: int, headers: Mapping[str, str], now: float, *, accepted: bool = True) -> None:
+        """An answer's head has come, with what it says of limits; ``accepted``: it is no refusal."""
         flight = self._flights.get(call_id)
         if flight is None:
             return
         self._hear(flight)
+        if accepted:
+            self.window.accepted(len(self._flights))
         told = readings(headers, now)
         if not told:
             return
