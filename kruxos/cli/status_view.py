@@ -16,7 +16,7 @@ RECENT_S = 900.0
 GATEWAY_KEYS = (
     "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
     "sessions", "calls", "launcher_pid", "launcher_restarts", "config_problem", "notices",
-    "shed", "bounds",
+    "tasks", "shed", "bounds",
 )  # fmt: skip
 VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WORKER_KEYS = (
@@ -34,6 +34,7 @@ SCHEMA = """\
   agents             agents that are registered and not revoked
   config_problem     what is wrong with models.yaml as it is on disk; empty: it is in force
   notices            a list of texts
+  tasks              the supervisor's tasks: about a dozen, and a few for each worker and session
   shed               calls refused as overloaded before anything was begun for them, since the start
   bounds             every place that holds something for others, by name: now, peak (since the start), most
   workers            one object a provider, in the order of models.yaml:

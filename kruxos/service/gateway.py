@@ -271,6 +271,7 @@ class Gateway:
             launcher_restarts=self.launching.restarts,
             config_problem=self.config_problem,
             notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
+            tasks=trio.lowlevel.current_statistics().tasks_living,
             shed=self.calls.shed,
             bounds=bounds(self.calls, self.fleet, self.door, self.ledger),
         )

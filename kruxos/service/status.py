@@ -86,6 +86,8 @@ class GatewayStatus:
     """What is wrong with models.yaml as it is on disk; empty: it is in force."""
     notices: list[str]
     """What an operator should know."""
+    tasks: int = 0
+    """The supervisor's tasks: about a dozen, and a few for each worker and session."""
     shed: int = 0
     """Calls refused as overloaded before anything was begun for them, since the start."""
     bounds: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
