@@ -86,6 +86,8 @@ class GatewayStatus:
     """What is wrong with models.yaml as it is on disk; empty: it is in force."""
     notices: list[str]
     """What an operator should know."""
+    web: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The web process (``kruxos.service.web.WebStatus``)."""
     tasks: int = 0
     """The supervisor's tasks: about a dozen, and a few for each worker and session."""
     shed: int = 0

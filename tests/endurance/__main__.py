@@ -15,6 +15,7 @@ from tests.endurance.agent_kills import agent_kills
 from tests.endurance.canaries import canaries
 from tests.endurance.figures import Figures, load_average
 from tests.endurance.launcher_kills import launcher_kills
+from tests.endurance.ledger import ledger_kills, ledger_rows
 from tests.endurance.mixed import mixed
 from tests.endurance.mutated import mutated
 from tests.endurance.outage import outage
@@ -36,6 +37,8 @@ def main() -> int:
     add("--canary-runs", type=int, default=5, metavar="N", help="rough runs whose traces are searched for secrets")
     add("--agent-kills", type=int, default=100, metavar="N", help="SIGKILLs of agents in the middle of a stream")
     add("--mutated-frames", type=int, default=100_000, metavar="N", help="half at the door, half in sessions")
+    add("--ledger-kills", type=int, default=200, metavar="N", help="SIGKILLs of a process that writes the ledger")
+    add("--ledger-rows", type=int, default=1_000_000, metavar="N", help="rows of a ledger that is summed up")
     add("--streams", type=int, default=300, metavar="N", help="streams under 20 edits and 5 restarts of each worker")
     add("--outage-seconds", type=int, default=60, metavar="S", help="a provider is out, in three ways, so long each")
     add("--overload-seconds", type=int, default=60, metavar="S", help="ten times the peak, so long")
@@ -49,6 +52,8 @@ def main() -> int:
         (chosen.canary_runs, canaries),
         (chosen.agent_kills, agent_kills),
         (chosen.mutated_frames, mutated),
+        (chosen.ledger_kills, ledger_kills),
+        (chosen.ledger_rows, ledger_rows),
         (chosen.traffic, traffic_figures),
         (chosen.streams, streams),
         (chosen.outage_seconds, outage),
