@@ -66,8 +66,9 @@ class _Listener:
     async def listen(self, client: Client, provider: str) -> None:
         began, text, error_code = monotonic(), "", "answered"
         try:
-            options = {"provider": provider, "fallback": "none", "max_output_tokens": 32_000}
-            async with client.stream(PROMPT, deadline_s=590.0, **options) as events:
+            async with client.stream(
+                PROMPT, provider=provider, fallback="none", max_output_tokens=32_000, deadline_s=590.0
+            ) as events:
                 async for event in events:
                     if isinstance(event, TextDelta):
                         self._spoke(first=not text)

@@ -138,12 +138,12 @@ def _tell_recovery(figures: Figures, name: str, answered: list[Answered], ended:
     after = [each for each in answered if each.asked == "first" and each.at >= ended]
     own = [each for each in after if each.answered_by == "first"]
     figures.tell(f"{name}: its first answer {own[0].at - ended:.1f} s after the end" if own else f"{name}: never back")
-    whole = _whole_again(after, ended)
+    whole = whole_again(after, ended)
     figures.tell(f"{name}: its whole share " + ("not yet" if whole is None else f"{whole:.1f} s after the end"))
     figures.at_most(f"{name}: providers that did not get their share back", int(whole is None))
 
 
-def _whole_again(after: list[Answered], ended: float) -> float | None:
+def whole_again(after: list[Answered], ended: float) -> float | None:
     """Seconds until it takes nearly all of its calls, in a window and all that come later."""
     windows: dict[int, list[bool]] = {}
     for each in after:

@@ -16,7 +16,7 @@ from typing import Any
 from tests.endurance.figures import Figures
 from tests.endurance.flood import Told, finish_flood, start_flood
 from tests.endurance.load import Load, loading
-from tests.endurance.processes import held, pids, watching
+from tests.endurance.processes import descriptors, held, pids, starved_s, watching
 from tests.service.running import Installation, Simulator, until
 
 MODELS = """\
@@ -71,10 +71,13 @@ def overload(seconds: int, home: Path, *, slow_agents: int = SLOW_AGENTS) -> Fig
             processes = pids(installation)
             with watching(processes) as memory, _deaf(installation, slow_agents):
                 at_rest = dict(memory.bytes)
+                starved = starved_s(installation.gateway.pid)
                 with loading(installation, 1, "wide") as meanwhile:
                     told = _flood(installation, seconds, "rate", TIMES * peak.goodput)
+                starved = starved_s(installation.gateway.pid) - starved
                 _tell_cut_off(figures, installation, slow_agents)
             _tell_flood(figures, peak, told)
+            figures.tell(f"the supervisor was ready to run and had no processor for {starved:.1f} s of these")
             _tell_others(figures, quiet, meanwhile)
             for name, most in memory.bytes.items():
                 grown = (most - at_rest[name]) / 2**20
@@ -157,7 +160,7 @@ def _tell_bounds(figures: Figures, installation: Installation, workers: dict[str
     figures.tally("bounds that were passed", over)
 
 
-def _tell_rest(figures: Figures, installation: Installation, descriptors: int) -> None:
+def _tell_rest(figures: Figures, installation: Installation, before: int) -> None:
     installation.wait_idle()
     until(lambda: installation.status()["sessions"] == 0, "the end of the sessions")
     until(lambda: installation.status()["bounds"]["ledger_rows"]["now"] == 0, "the ledger's last rows")
@@ -165,4 +168,4 @@ def _tell_rest(figures: Figures, installation: Installation, descriptors: int) -
     figures.at_most("places that are not empty afterwards", sum(
         bool(bound["now"]) for name, bound in bounds.items() if name not in KEPT
     ))  # fmt: skip
-    figures.at_most("descriptors more than before", held(installation.gateway.pid).descriptors - descriptors)
+    figures.at_most("descriptors more than before", descriptors(installation.gateway.pid, before) - before)

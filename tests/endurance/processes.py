@@ -13,6 +13,7 @@ from tests.service.raw import rss_bytes
 from tests.service.running import Installation
 
 SAMPLE_EVERY_S = 0.25
+LOOKS_MAX = 40
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,20 @@ def memory_bytes(pid: int) -> int:
 
 def _threads(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def descriptors(pid: int, most: int) -> int:
+    """How many it has once connections that were just closed are gone; waits until there are ``most`` at most."""
+    for _ in range(LOOKS_MAX):
+        if (found := held(pid).descriptors) <= most:
+            break
+        threading.Event().wait(SAMPLE_EVERY_S)
+    return found
+
+
+def starved_s(pid: int) -> float:
+    """How long its main thread was ready to run, and no processor was free: the machine's fault, not its own."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def pids(installation: Installation) -> dict[str, int]:
