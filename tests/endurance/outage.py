@@ -24,11 +24,11 @@ providers:
 defaults: {{chat: first, fallback: spare}}
 """
 PACE = ("--first-token", "0.05", "--rate", "400")
-USUAL_PER_S = 5.0
+USUAL_PER_S = 2.0
 TIMES = 10
-DIRECT_PER_S = 20.0
+DIRECT_PER_S = 10.0
 BEFORE_S = 5.0
-AFTER_S = 75.0
+AFTER_S = 60.0
 FIRST_EVENT_S = 2.0
 ATTEMPTS_MAX = 1.1
 ADDED_P99_S = 0.020

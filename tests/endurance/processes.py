@@ -47,10 +47,12 @@ def _threads(pid: int) -> int:
 
 def descriptors(pid: int, most: int) -> int:
     """How many it has once connections that were just closed are gone; waits until there are ``most`` at most."""
+    found = held(pid).descriptors
     for _ in range(LOOKS_MAX):
-        if (found := held(pid).descriptors) <= most:
+        if found <= most:
             break
         threading.Event().wait(SAMPLE_EVERY_S)
+        found = held(pid).descriptors
     return found
 
 

@@ -61,9 +61,8 @@ def test_a_figure_over_its_target_is_a_miss() -> None:
 
 
 def test_a_slope_is_that_of_the_line_that_fits_best() -> None:
-    assert slope_per_s([(float(at), 5.0 + 2.0 * at + (-1.0) ** at) for at in range(101)]) == pytest.approx(
-        2.0, abs=0.01
-    )
+    points = [(float(at), 5.0 + 2.0 * at + (-1.0) ** at) for at in range(101)]
+    assert slope_per_s(points) == pytest.approx(2.0, abs=0.01)
     assert slope_per_s([(1.0, 5.0)]) == 0.0
 
 
