@@ -28,8 +28,15 @@ class Held:
 
 def held(pid: int) -> Held:
     """What it holds now. Raises ``OSError`` where it is gone or not ours to read."""
-    links = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    links = [_link(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
     return Held(memory_bytes(pid), len(links), sum(link.startswith("socket:") for link in links), _threads(pid))
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except FileNotFoundError:
+        return ""  # it was just closed
 
 
 def memory_bytes(pid: int) -> int:

@@ -90,7 +90,7 @@ class _Agent:
     async def call(self, client: Client, provider: str) -> None:
         began = monotonic()
         try:
-            async with client.stream(PROMPT, provider=provider, deadline_s=60.0) as events:
+            async with client.stream(PROMPT, provider=provider, deadline_s=60.0, on_interrupt="restart") as events:
                 async for _ in events:
                     pass
                 reply = events.reply()
