@@ -21,7 +21,7 @@ from tests.endurance.worker_kills import worker_kills
 
 
 def streams_in_small(count: int, home: Path) -> Figures:
-    return streams(count, home, edited=5, restarts=1, seconds=25)
+    return streams(count, home, edited=3, restarts=1, seconds=40)
 
 
 def mixed_in_small(seconds: int, home: Path) -> Figures:
