@@ -28,7 +28,8 @@ USUAL_PER_S = 2.0
 TIMES = 10
 DIRECT_PER_S = 10.0
 BEFORE_S = 5.0
-AFTER_S = 60.0
+AFTER_S = 100.0
+"""A pause is a minute at most, and the share grows for half a minute after it."""
 FIRST_EVENT_S = 2.0
 ATTEMPTS_MAX = 1.1
 ADDED_P99_S = 0.020
@@ -73,7 +74,7 @@ def _one(figures: Figures, kind: Out, seconds: int, home: Path) -> None:
                     _pass(seconds)
                 first = back()
                 ended = monotonic()
-                _pass(min(AFTER_S, seconds + 15.0))
+                _pass(min(AFTER_S, seconds + 40.0))
             _tell(figures, kind, answered, began, ended)
     finally:
         first.stop()
