@@ -17,6 +17,7 @@ from kruxos.cores import call_vocabulary as words
 from kruxos.cores.call import CALL_WITHIN_S, Call
 from kruxos.cores.conversations import Conversations, Thread, thread_of
 from kruxos.cores.idempotency import KEY_CHARS_MAX, Entry, Idempotency, digest
+from kruxos.cores.policing import Purse, Steward, permitted
 from kruxos.cores.policy import Random, RetryBudget
 from kruxos.cores.ports import Clock, Providers, Timer, Timers
 from kruxos.cores.routing import AgentFacts, Plan, RoutingFacts, Wish, make_plan, stay
@@ -61,6 +62,7 @@ class Running:
 
     number: int
     core: Call
+    purse: Purse
     frame: wire.Open
     agent: AgentFacts
     readers: list[Reader]
@@ -118,6 +120,7 @@ class CallTable:
         self.keys = Idempotency()
         self.conversations = Conversations()
         self.budget = RetryBudget()
+        self.steward = Steward()
         self.draining = False
 
     # From agents
@@ -127,7 +130,7 @@ class CallTable:
         try:
             self._admit(frame)
             wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
-            plan = make_plan(wish, agent, self.facts)
+            plan = permitted(make_plan(wish, agent, self.facts), agent, self.steward.prices, self._clock.unix())
             if frame.key is not None:
                 return self._open_keyed(frame, frame.key, plan, agent, reader)
             self._shed(frame, plan)
@@ -205,9 +208,10 @@ class CallTable:
             restart_on_interrupt=frame.on_interrupt == "restart",
             unix_offset_s=unix - now,
         )
-        core = Call(terms, self._providers, self._random, now, self.budget)
+        purse = Purse(self.steward, self._providers, agent, frame, self._clock.unix)
+        core = Call(terms, purse, self._random, now, self.budget)
         home = plan.candidates[0].provider if plan.candidates else ""
-        running = Running(self._count, core, frame, agent, [reader], unix, home)
+        running = Running(self._count, core, purse, frame, agent, [reader], unix, home)
         self._calls[running.number] = running
         self.under_way.set(len(self._calls))
         self.request_bytes.add(len(frame.body))
@@ -267,7 +271,7 @@ class CallTable:
             case words.Close():
                 self._close(running, command.frame)
             case words.Book():
-                self._books.booked(running, command.row)
+                self._books.booked(running, running.purse.booked(command.row))
 
     def _dispatch(self, running: Running, command: words.Dispatch) -> None:
         frame = replace(
@@ -277,7 +281,9 @@ class CallTable:
             deadline_s=command.deadline_s,
             wait_s=command.wait_s,
             call_id=running.core.terms.call_id,
+            thinking_effort=running.agent.effort,
         )
+        running.purse.dispatched(command.candidate)
         running.provider = command.candidate.provider
         running.dispatch = self._providers.next_number()
         number = running.dispatch
@@ -302,6 +308,8 @@ class CallTable:
 
     def _close(self, running: Running, frame: wire.End | wire.Error) -> None:
         drop = isinstance(frame, wire.Error) and frame.error.get("code") == SlowConsumerError.code
+        if isinstance(frame, wire.End):
+            frame = running.purse.answered(frame)
         if running.frame.key is not None:
             self._close_key(running, running.frame.key, frame)
         self._settle_conversation(running, frame)
@@ -333,6 +341,7 @@ class CallTable:
         for timer in (running.timer, running.slow_timer):
             if timer is not None:
                 timer.cancel()
+        running.purse.close()
         if self._calls.pop(running.number, None) is not None:
             self.under_way.set(len(self._calls))
             self.request_bytes.add(-len(running.frame.body))
@@ -356,6 +365,7 @@ class CallTable:
             case wire.End():
                 self._step(running, words.Answered(frame))
             case wire.Error():
+                running.purse.failed(frame)
                 self._step(running, words.Failed(frame))
             case _:
                 pass
@@ -363,6 +373,7 @@ class CallTable:
     def on_attempt_lost(self, running: Running, number: int, reason: str) -> None:
         """The worker of an attempt is gone."""
         if running.dispatch == number:
+            running.purse.lost(was_sent=running.core.was_sent)
             self._step(running, words.Lost(reason))
 
     def statistics(self) -> Statistics:
