@@ -11,7 +11,7 @@ import pytest
 from tests.endurance.agent_kills import agent_kills
 from tests.endurance.figures import Figures, percentile
 from tests.endurance.launcher_kills import launcher_kills
-from tests.endurance.mixed import mixed_for, slope_per_s
+from tests.endurance.mixed import slope_per_s
 from tests.endurance.mutated import mutated
 from tests.endurance.outage import whole_again
 from tests.endurance.steady import Answered
@@ -24,10 +24,6 @@ def streams_in_small(count: int, home: Path) -> Figures:
     return streams(count, home, edited=3, restarts=1, seconds=40)
 
 
-def mixed_in_small(seconds: int, home: Path) -> Figures:
-    return mixed_for(seconds, home, rest_s=1.0)
-
-
 SMALL: list[tuple[Callable[[int, Path], Figures], int]] = [
     (worker_kills, 1),
     (launcher_kills, 1),
@@ -35,7 +31,6 @@ SMALL: list[tuple[Callable[[int, Path], Figures], int]] = [
     (agent_kills, 2),
     (mutated, 300),
     (streams_in_small, 12),
-    (mixed_in_small, 8),
 ]
 
 
