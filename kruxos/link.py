@@ -11,6 +11,7 @@ from collections import deque
 import trio
 
 from kruxos import framing, wire
+from kruxos.gauge import Gauge
 
 RECEIVE_BYTES = 256 * 1024
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
@@ -30,14 +31,14 @@ class Link:
         self._roomy = trio.Event()
         self._roomy.set()
         self._closed = False
-        self.queued_bytes = 0
+        self.queued = Gauge(QUEUE_BYTES_MAX)
 
     def send(self, frame: wire.Frame) -> None:
         """Queues a frame; it leaves before the next turn of the scheduler ends."""
         data = framing.encode_link(frame)
         self._queue.append(data)
-        self.queued_bytes += len(data)
-        if self.queued_bytes > QUEUE_BYTES_MAX and self._roomy.is_set():
+        self.queued.add(len(data))
+        if self.queued.now > QUEUE_BYTES_MAX and self._roomy.is_set():
             self._roomy = trio.Event()
         self._wake.set()
 
@@ -63,11 +64,11 @@ class Link:
                 sent = self._socket.send(data)
             except BlockingIOError:
                 return False
-            self.queued_bytes -= sent
+            self.queued.add(-sent)
             self._queue[0] = data[sent:] if sent < len(data) else b""
             if not self._queue[0]:
                 self._queue.popleft()
-            if self.queued_bytes <= QUEUE_BYTES_LOW:
+            if self.queued.now <= QUEUE_BYTES_LOW:
                 self._roomy.set()
         return not self._queue
 

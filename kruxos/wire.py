@@ -259,13 +259,19 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """From a worker, every second, from its own loop: it lives."""
+    """From a worker, every second, from its own loop: it lives. ``waiting``: its calls that are not admitted yet.
+
+    ``calls_max``: how many it takes at once, with those that may wait; 0: it does not say.
+    """
 
     kind: ClassVar[str] = "beat"
     id: int = 0
     body: bytes = b""
     in_flight: int = 0
     rss_bytes: int = 0
+    waiting: int = 0
+    waiting_peak: int = 0
+    calls_max: int = 0
 
 
 @dataclass(frozen=True, slots=True)

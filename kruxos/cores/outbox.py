@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from kruxos import framing, wire
 
 CALL_BYTES_MAX = 4 * 1024 * 1024
+CALL_BYTES_PAUSE = 3 * 1024 * 1024
+"""Where a call's worker is told to pause: what is on its way by then fits below the bound."""
 CALL_BYTES_RESUME = 1024 * 1024
 TAKE_BYTES_AIM = 256 * 1024
 
@@ -37,6 +39,8 @@ class Outbox:
         self._order: deque[_Waiting] = deque()
         self._held: set[int] = set()
         self.queued_bytes = 0
+        self.call_bytes_peak = 0
+        """The most that ever waited of one call."""
 
     def __bool__(self) -> bool:
         return bool(self._direct or self._order)
@@ -53,7 +57,8 @@ class Outbox:
         call.bodies.append(body)
         call.bytes += len(body)
         self.queued_bytes += len(body)
-        if call.bytes > CALL_BYTES_MAX and not call.paused:
+        self.call_bytes_peak = max(self.call_bytes_peak, call.bytes)
+        if call.bytes > CALL_BYTES_PAUSE and not call.paused:
             call.paused = True
             return True
         return False

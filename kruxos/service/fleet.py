@@ -305,6 +305,12 @@ class Fleet:
                 provider.on_call_frame(process, frame)
             case wire.Beat():
                 process.said_rss_bytes = frame.rss_bytes
+                if frame.calls_max and process is provider.current:
+                    provider.calls_max = frame.calls_max
+                provider.waiting_now, provider.waiting_peak = (
+                    frame.waiting,
+                    max(provider.waiting_peak, frame.waiting_peak),
+                )
                 self._step(provider, supervision.Beaten(process.number))
             case wire.Health():
                 before = cooling_of(provider.health)

@@ -36,6 +36,7 @@ from kruxos.operations.prices import price_list
 from kruxos.service.admission import Admission
 from kruxos.service.alerts import AlertDesk
 from kruxos.service.batch_verbs import BatchVerbs
+from kruxos.service.bounds import bounds
 from kruxos.service.calls import Calls, Running
 from kruxos.service.defaults import Defaults
 from kruxos.service.doors import AgentDoor
@@ -379,6 +380,9 @@ class Gateway:
             config_problem=self.config_problem,
             web=self.web.to_wire(),
             notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
+            tasks=trio.lowlevel.current_statistics().tasks_living,
+            shed=self.calls.shed,
+            bounds=bounds(self.calls, self.fleet, self.door, self.ledger),
         )
 
     def _vault_status(self) -> dict[str, object]:
@@ -417,6 +421,8 @@ class Gateway:
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
             remains=[] if health is None else remains_of(health.state, time.time()),
+            waiting=0 if provider is None else provider.waiting_now,
+            waiting_peak=0 if provider is None else provider.waiting_peak,
         )
 
 

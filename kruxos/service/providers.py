@@ -60,5 +60,8 @@ class Provider(Desk[Process]):
     renewing: Renewing = field(kw_only=True)
     timer: Timer | None = None
     isolation: dict[str, Any] = field(default_factory=dict[str, Any])
+    waiting_now: int = 0
+    waiting_peak: int = 0
+    """Calls that wait in its worker, and the most that ever did, as its beats tell."""
     last_error: str = ""
     last_error_at: float | None = None

@@ -103,7 +103,7 @@ line 27, column 1: isolation: this value is not one of those allowed
   fix: one of required, best_effort, off
 line 28, column 19: operators[1]: must be the name of a user or group on this machine, or its number
 line 29, column 8: http.host: must be an address such as 127.0.0.1 or ::1
-line 29, column 23: http.port: must be at most 65535
+line 29, column 25: http.port: must be at most 65535
 line 30, column 1: providres: this key is not known here
   fix: did you mean `providers`?"""
 

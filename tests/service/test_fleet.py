@@ -160,7 +160,7 @@ def test_where_isolation_is_required_and_not_whole_no_secret_leaves_and_the_prov
             assert (core.state, core.reason) == ("failed", "isolation_unavailable")
             process = its.fleet.providers["p"].processes[1]
             assert process.killed
-            assert process.link.queued_bytes == 0, "nothing was sent to it"
+            assert process.link.queued.now == 0, "nothing was sent to it"
             its.fleet.apply("p", supervision.Stop(now=True))
 
     trio.run(main)

@@ -208,9 +208,10 @@ class Exchange:
                 limit=self._limit,
             ) as http:
                 self._http = http
-                self.worker.gate.heard(self.frame.id, http.headers)
+                accepted = 200 <= http.status < 300
+                self.worker.gate.heard(self.frame.id, http.headers, accepted=accepted)
                 self.worker.remains.heard(http.headers, self.worker.now())
-                if not 200 <= http.status < 300:
+                if not accepted:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
                 self._raw = self._raw_for(http)

@@ -35,7 +35,7 @@ from kruxos_workers.crediting import ask_credit
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
-from kruxos_workers.limits import Limits
+from kruxos_workers.limits import WAITING_MAX, Limits
 from kruxos_workers.listing import Listing
 from kruxos_workers.names import AskedNames
 from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
@@ -238,16 +238,24 @@ def _kind_of(op: str) -> type[Exchange | Listing | BatchWork]:
 
 async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     """A sign of life from the very loop that does the work."""
-    gate = desk.worker.gate
+    limits = desk.worker.gate.limits
     while True:
-        link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
+        link.send(
+            wire.Beat(
+                in_flight=len(desk.exchanges),
+                rss_bytes=_rss_bytes(statm),
+                waiting=len(limits.waiting),
+                waiting_peak=limits.waiting.peak,
+                calls_max=limits.window.calls + WAITING_MAX,
+            )
+        )
         desk.worker.client.drop_stale()
         for exchange in desk.exchanges.values():
             exchange.on_beat()
         remains = desk.worker.remains
-        if gate.limits.learned or remains.news:
-            gate.limits.learned = False
-            _tell_limits(link, gate.limits, remains)
+        if limits.learned or remains.news:
+            limits.learned = False
+            _tell_limits(link, limits, remains)
         if not desk.draining and remains.should_ask(time.time()):
             desk.ask_credit()
         await trio.sleep(BEAT_EVERY_S)
