@@ -20,6 +20,12 @@ from kruxos.fields import Fields
 
 _LENGTH = struct.Struct(">I")
 _NIL = b"\xc0"
+_PACKER = msgpack.Packer()
+
+_CAPS: dict[str, Any] = {
+    "max_str_len": wire.HEADER_BYTES_MAX, "max_bin_len": wire.MESSAGE_BYTES_MAX, "max_array_len": 100_000,
+    "max_map_len": 100_000, "max_ext_len": 0, "strict_map_key": True,
+}  # fmt: skip
 
 _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "str": lambda source, name: source.text(name, limit=65_536),
@@ -60,7 +66,7 @@ def encode(frame: wire.Frame) -> bytes:
         value = getattr(frame, name)
         if value != default:
             header[name] = value
-    data = msgpack.packb([frame.kind, frame.id, header, frame.body])
+    data = _PACKER.pack([frame.kind, frame.id, header, frame.body])
     if len(data) > wire.MESSAGE_BYTES_MAX:
         raise TooLargeError(f"a frame of {len(data)} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
     return data
@@ -84,6 +90,13 @@ def decode_message(data: bytes) -> list[wire.Frame]:
     return [frame for value in values if (frame := _frame(value)) is not None]
 
 
+def _value(data: bytes) -> Any:
+    try:
+        return msgpack.unpackb(data, **_CAPS)
+    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        raise BadRequestError(f"not a frame: {type(error).__name__}") from None
+
+
 def _values(data: bytes) -> list[Any]:
     unpacker = _unpacker(len(data) + 1)
     unpacker.feed(data)
@@ -98,9 +111,7 @@ def _values(data: bytes) -> list[Any]:
 
 
 def _unpacker(size: int) -> msgpack.Unpacker:
-    return msgpack.Unpacker(
-        max_buffer_size=max(size, 1), max_str_len=wire.HEADER_BYTES_MAX, max_bin_len=wire.MESSAGE_BYTES_MAX,
-        max_array_len=100_000, max_map_len=100_000, max_ext_len=0, strict_map_key=True)  # fmt: skip
+    return msgpack.Unpacker(max_buffer_size=max(size, 1), **_CAPS)
 
 
 def _frame(value: Any) -> wire.Frame | None:
@@ -149,7 +160,9 @@ class LinkDecoder:
             if have - at - _LENGTH.size < length:
                 break
             start = at + _LENGTH.size
-            frames += decode_message(bytes(buffer[start : start + length]))
+            frame = _frame(_value(bytes(buffer[start : start + length])))
+            if frame is not None:
+                frames.append(frame)
             at = start + length
         if at:
             del buffer[:at]
