@@ -1,10 +1,12 @@
 """The trio shell of a link: frames over one end of a socketpair, used alike by the supervisor and by workers.
 
-All frames that one turn of the scheduler produced leave in one send; one receive brings as many as there are.
+All frames that one turn of the scheduler produced leave in one send; one receive brings as many as there are. A run of
+events alone leaves at once; runs that follow within a millisecond leave together. No other frame is held back.
 """
 
 from __future__ import annotations
 
+import math
 import socket
 from collections import deque
 
@@ -16,6 +18,8 @@ RECEIVE_BYTES = 256 * 1024
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
 """More than this waiting for the other end: ``room`` waits, and whoever cannot wait gives up on the other end."""
 QUEUE_BYTES_LOW = 16 * 1024 * 1024
+GATHER_S = 0.001
+"""How long after a send further events may wait for company: many slow streams cost a send each otherwise."""
 
 
 class Link:
@@ -27,23 +31,28 @@ class Link:
         self._decoder = framing.LinkDecoder()
         self._queue: deque[bytes] = deque()
         self._wake = trio.Event()
+        self._urgent = trio.Event()
+        self._flushed_at = -math.inf
         self._roomy = trio.Event()
         self._roomy.set()
         self._closed = False
         self.queued_bytes = 0
 
     def send(self, frame: wire.Frame) -> None:
-        """Queues a frame; it leaves before the next turn of the scheduler ends."""
+        """Queues a frame; it leaves before the next turn of the scheduler ends, or with others ``GATHER_S`` later."""
         data = framing.encode_link(frame)
         self._queue.append(data)
         self.queued_bytes += len(data)
         if self.queued_bytes > QUEUE_BYTES_MAX and self._roomy.is_set():
             self._roomy = trio.Event()
         self._wake.set()
+        if not isinstance(frame, wire.Event):
+            self._urgent.set()
 
     async def room(self) -> None:
-        """Waits while the other end is far behind."""
-        await self._roomy.wait()
+        """Waits while the other end is far behind; no checkpoint where it is not."""
+        if not self._roomy.is_set():
+            await self._roomy.wait()
 
     @property
     def full(self) -> bool:
@@ -81,9 +90,18 @@ class Link:
         """Carries queued frames out until the link is closed. Raises ``OSError`` where the other end is gone."""
         while not self._closed:
             await self._wake.wait()
-            self._wake = trio.Event()
+            await self._gather()
+            self._wake, self._urgent = trio.Event(), trio.Event()
             while not self.flush():
                 await trio.lowlevel.wait_writable(self._socket)
+            self._flushed_at = trio.current_time()
+
+    async def _gather(self) -> None:
+        """Gives events time to be joined by others, where the last send is not long ago."""
+        wait_s = self._flushed_at + GATHER_S - trio.current_time()
+        if wait_s > 0 and not self._urgent.is_set():
+            with trio.move_on_after(wait_s):
+                await self._urgent.wait()
 
     async def receive(self) -> list[wire.Frame] | None:
         """The frames that one receive brought, perhaps none; None at the end of the link.
@@ -105,6 +123,7 @@ class Link:
         if not self._closed:
             self._closed = True
             self._wake.set()
+            self._urgent.set()
             self._roomy.set()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
