@@ -1,14 +1,16 @@
 """How many calls at once a provider takes: additive increase, multiplicative decrease.
 
-The window grows by one for every window of answers while it is the window that holds calls back, and shrinks by
-a third when the provider says no, once for all calls that were under way then.
+It begins as wide as a worker has connections: most providers limit what is asked in a minute, and say so; holding back
+calls that nobody has refused would only make them wait. It shrinks by a third when the provider says no, counted from
+how many were under way then, once for all of them, and grows by one for every window of answers while it is the window
+that holds calls back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST = 64.0
+FIRST = 1024.0
 MOST = 4096.0
 SHRINK = 2 / 3
 FEW = 4
