@@ -14,10 +14,13 @@ import trio
 
 from kruxos import framing, wire
 
-RECEIVE_BYTES = 256 * 1024
+RECEIVE_BYTES = 64 * 1024
+"""A larger buffer is one that the allocator asks the kernel for and gives back, at every receive."""
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
 """More than this waiting for the other end: ``room`` waits, and whoever cannot wait gives up on the other end."""
 QUEUE_BYTES_LOW = 16 * 1024 * 1024
+JOINED_BYTES_AIM = 256 * 1024
+"""What is longer is not joined with what follows it: copying costs more than another send."""
 GATHER_S = 0.001
 """How long after a send further events may wait for company: many slow streams cost a send each otherwise."""
 
@@ -29,7 +32,7 @@ class Link:
         end.setblocking(False)  # noqa: FBT003 - the standard library's name for it
         self._socket = end
         self._decoder = framing.LinkDecoder()
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytes | memoryview] = deque()
         self._wake = trio.Event()
         self._urgent = trio.Event()
         self._flushed_at = -math.inf
@@ -67,18 +70,23 @@ class Link:
     def flush(self) -> bool:
         """Sends what it can right now, without waiting. True: nothing is left."""
         while self._queue and not self._closed:
-            data = self._queue[0] if len(self._queue) == 1 else self._joined()
+            data = self._queue[0] if len(self._queue) == 1 or self._is_long(self._queue[0]) else self._joined()
             try:
                 sent = self._socket.send(data)
             except BlockingIOError:
                 return False
             self.queued_bytes -= sent
-            self._queue[0] = data[sent:] if sent < len(data) else b""
-            if not self._queue[0]:
+            if sent < len(data):
+                self._queue[0] = memoryview(data)[sent:]  # a slice of bytes would copy the rest each time
+            else:
                 self._queue.popleft()
             if self.queued_bytes <= QUEUE_BYTES_LOW:
                 self._roomy.set()
         return not self._queue
+
+    @staticmethod
+    def _is_long(data: bytes | memoryview) -> bool:
+        return len(data) > JOINED_BYTES_AIM
 
     def _joined(self) -> bytes:
         data = b"".join(self._queue)
