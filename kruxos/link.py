@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import socket
 from collections import deque
+from contextlib import suppress
 
 import trio
 
@@ -19,6 +20,8 @@ RECEIVE_BYTES = 64 * 1024
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
 """More than this waiting for the other end: ``room`` waits, and whoever cannot wait gives up on the other end."""
 QUEUE_BYTES_LOW = 16 * 1024 * 1024
+QUIET_S = 0.0003
+"""A link without a send for so long is quiet: the next frame does not wait for the end of the turn."""
 JOINED_BYTES_AIM = 256 * 1024
 """What is longer is not joined with what follows it: copying costs more than another send."""
 GATHER_S = 0.001
@@ -42,15 +45,27 @@ class Link:
         self.queued_bytes = 0
 
     def send(self, frame: wire.Frame) -> None:
-        """Queues a frame; it leaves before the next turn of the scheduler ends, or with others ``GATHER_S`` later."""
+        """Takes a frame: it leaves at once, with the others of this turn, or events ``GATHER_S`` later with others."""
         data = framing.encode_link(frame)
         self._queue.append(data)
         self.queued_bytes += len(data)
         if self.queued_bytes > QUEUE_BYTES_MAX and self._roomy.is_set():
             self._roomy = trio.Event()
+        if len(self._queue) == 1 and self._went_out():
+            return
         self._wake.set()
         if not isinstance(frame, wire.Event):
             self._urgent.set()
+
+    def _went_out(self) -> bool:
+        """Sends what is queued at once on a link that has been quiet: waking the writer would cost a turn."""
+        now = trio.current_time()
+        if now - self._flushed_at < QUIET_S:
+            return False
+        self._flushed_at = now
+        with suppress(OSError):  # the other end is gone: the writer tells
+            return self.flush()
+        return False
 
     async def room(self) -> None:
         """Waits while the other end is far behind; no checkpoint where it is not."""

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 import trio
+import trio.testing
 
 from kruxos import wire
 from kruxos.cores import supervision
@@ -182,6 +183,7 @@ def test_a_worker_that_asks_too_much_at_once_is_told_so() -> None:
             for number in range(QUESTIONS_MAX + 1):
                 its.say(wire.Resolve(id=number + 1, host=OWN[0], port=OWN[1]))
             assert await its.next() == wire.Resolved(id=QUESTIONS_MAX + 1, reason="too many questions at once")
+            await trio.testing.wait_all_tasks_blocked()
             assert its.asked == [OWN]
 
     trio.run(main)
