@@ -56,7 +56,7 @@ def _config(data: Any, report: Report) -> ModelsConfig:
         operators=tuple(top.operators or ()),
         agents=tuple(top.agents or ()),
         agents_group=top.agents_group,
-        http=http_of(top.http),
+        http=http_of(top.http, report.below("http")),
     )
 
 

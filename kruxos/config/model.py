@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from typing import Any, Literal
 
 from kruxos.config.addresses import parse_address
@@ -100,11 +101,21 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """The web process: HTTP doors and dashboard, on loopback only."""
+    """The web process: HTTP doors and dashboard. ``remote``: ``host`` may be an address of the network.
+
+    ``names``: the names under which others reach it, beside its address; what is asked of other names is refused.
+    """
 
     enabled: bool = False
     host: str = "127.0.0.1"
     port: int = 7800
+    remote: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect there."""
+        return ip_address(self.host).is_loopback
 
 
 @dataclass(frozen=True, slots=True)
