@@ -38,7 +38,7 @@ SCHEMA = """\
                      URL), socket (a path), doors (whether agents may call through it); null: the gateway does not run
   workers            one object a provider, in the order of models.yaml:
     provider, type, model
-    state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
+    state            stopped, idle, starting, ready, backoff, failed, disabled; reason: an error code, or words
     since, pid, restarts, last_exit, in_flight, draining, rss_bytes
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
@@ -57,7 +57,15 @@ _COLUMNS = (
     Column("LAST ERROR", gives=True, optional=True),
     Column("MEMORY", right=True, optional=True),
 )
-_STYLES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
+_STYLES = {
+    "ready": "good",
+    "starting": "warn",
+    "backoff": "warn",
+    "failed": "bad",
+    "stopped": "dim",
+    "idle": "dim",
+    "disabled": "dim",
+}
 _MENDED_HERE = frozenset({
     "invalid_credentials", "insufficient_funds", "permission_denied", "model_not_found", "provider_misconfigured",
     "provider_unreachable", "quota_exhausted", "needs_login",

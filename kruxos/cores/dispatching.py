@@ -161,7 +161,7 @@ class Desk(Generic[CarrierT]):
     def outlook(self, model: str | None, now: float, unix: float) -> Outlook:
         """How things stand with the provider (``kruxos.cores.routing.HealthView``)."""
         core = self.core
-        if core.state == "ready":
+        if core.state in ("ready", "idle"):
             return self._ready_outlook(("", model or self.model), unix)
         if core.state == "starting":
             return Outlook(core.state)

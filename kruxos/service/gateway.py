@@ -36,7 +36,7 @@ from kruxos.service.journal import LOG
 from kruxos.service.keybook import KeyBook
 from kruxos.service.launching import Launching
 from kruxos.service.providers import Provider, Setup
-from kruxos.service.setups import login_of, routing_facts, worker_setup
+from kruxos.service.setups import login_of, routing_facts, started_on_demand, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.service.telling import Teller
 from kruxos.service.web import WebProcess
@@ -197,7 +197,7 @@ class Gateway:
         self.config, self.config_problem = config, ""
         self.calls.facts = routing_facts(config)
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
-        self.fleet.configure(enabled, set(changes.changed))
+        self.fleet.configure(enabled, set(changes.changed), started_on_demand(config))
         self.web.configure(self.http or config.http)
         told = [
             f"{word} {', '.join(sorted(names))}"
@@ -226,7 +226,7 @@ class Gateway:
                 continue
             if each.core.state == "failed" and each.core.reason in SECRET_REASONS:
                 self.fleet.apply(name, supervision.Start())
-            elif name == provider and each.core.state != "stopped":
+            elif name == provider and each.has_process:
                 self.fleet.apply(name, supervision.Restart(reason="its key changed"))
 
     def agent_revoked(self, name: str) -> None:
