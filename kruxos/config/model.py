@@ -119,6 +119,14 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What operators' own tools are given. ``otlp``: the address of a collector, such as ``http://127.0.0.1:4318``."""
+
+    prometheus: bool = False
+    otlp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelsConfig:
     """All of models.yaml. ``operators`` and ``agents`` are uids or user names. ``hints`` are not errors."""
 
@@ -129,6 +137,7 @@ class ModelsConfig:
     agents: tuple[int | str, ...] = ()
     agents_group: int | str | None = None
     http: Http = Http()
+    telemetry: Telemetry = Telemetry()
     hints: tuple[Problem, ...] = field(default=(), compare=False)
 
 

@@ -230,6 +230,13 @@ class HttpFields(_Level):
     names: Annotated[list[Annotated[str, AfterValidator(_check_name)]], Field(max_length=32)] | None = None
 
 
+class TelemetryFields(_Level):
+    """``telemetry:``: what operators' own tools are given."""
+
+    prometheus: bool | None = None
+    otlp: Url | None = None
+
+
 class TopFields(_Level):
     """The top of the file. ``providers:`` is taken out before, and its entries are checked one by one."""
 
@@ -243,6 +250,7 @@ class TopFields(_Level):
     agents: list[User] | None = None
     agents_group: User | None = None
     http: HttpFields | None = None
+    telemetry: TelemetryFields | None = None
 
 
 _LEVELS: dict[str, type[BaseModel]] = {
@@ -252,6 +260,7 @@ _LEVELS: dict[str, type[BaseModel]] = {
     "prices": PriceFields,
     "defaults": DefaultFields,
     "http": HttpFields,
+    "telemetry": TelemetryFields,
 }
 _OTHER_WORDS = {
     "api_base": "base_url", "apibase": "base_url", "url": "base_url", "host": "endpoint", "provider": "type",

@@ -198,7 +198,7 @@ class Gateway:
         self.calls.facts = routing_facts(config)
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
         self.fleet.configure(enabled, set(changes.changed), started_on_demand(config))
-        self.web.configure(self.http or config.http)
+        self.web.configure(self.http or config.http, config.telemetry)
         told = [
             f"{word} {', '.join(sorted(names))}"
             for word, names in (("added", changes.added), ("changed", changes.changed), ("removed", changes.removed))

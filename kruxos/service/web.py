@@ -4,7 +4,7 @@ It is an ordinary client of the gateway's own sockets, so it holds no secret of 
 call's way. What it is told (where to listen) and what it says (that it listens, and where) are single JSON messages over
 a socket that both ends watch: when that closes, the other one is gone.
 
-    off -> starting                 models.yaml or ``serve --http`` enable it, or somebody wants the dashboard
+    off -> starting                 models.yaml (``http:``, ``telemetry:``), ``serve --http`` or the dashboard want it
     starting -> ready               it says where it listens
     starting -> backoff             it ended first, or says why it cannot listen
     ready -> starting | backoff     it ended; after a healthy run it is started again at once
@@ -29,7 +29,7 @@ from typing import Any, Literal, cast
 
 import trio
 
-from kruxos.config.model import Http
+from kruxos.config.model import Http, Telemetry
 from kruxos.cores.policy import PROBE_EVERY_S, RestartRecord
 from kruxos.cores.supervision import describe_exit
 from kruxos.errors import RefusedError
@@ -72,22 +72,26 @@ class WebProcess:
 
     def __init__(self, data: Path, log_fd: int) -> None:
         self._data, self._log_fd = data, log_fd
-        self._http = Http()
+        self._http, self._telemetry = Http(), Telemetry()
         self._is_shown = False
         self._changed = trio.Event()
         self._moved = trio.Event()
         self._record = RestartRecord()
         self.status = WebStatus(since=time.time())
 
-    def configure(self, http: Http) -> None:
+    def configure(self, http: Http, telemetry: Telemetry) -> None:
         """What models.yaml and the command line say of it is in force from now on."""
-        if http != self._http:
-            self._http = http
+        if (http, telemetry) != (self._http, self._telemetry):
+            self._http, self._telemetry = http, telemetry
             self._change()
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._is_shown or self._http.enabled or self._telemetry != Telemetry()
 
     async def start(self) -> WebStatus:
         """Has it run, for the dashboard, whatever models.yaml says; waits until it listens. Raises ``RefusedError``."""
-        if self.status.state == "backoff" or not (self._http.enabled or self._is_shown):
+        if self.status.state == "backoff" or not self._is_wanted:
             self._is_shown = True
             self._record.forgive()
             self._change()
@@ -120,7 +124,7 @@ class WebProcess:
         """Until it is cancelled."""
         while True:
             changed = self._changed
-            if not (self._http.enabled or self._is_shown):
+            if not self._is_wanted:
                 if self.status.state != "off":
                     self._move("off")
                 await changed.wait()
@@ -165,7 +169,7 @@ class WebProcess:
             stderr=self._log_fd, cwd="/",
         )  # fmt: skip
         theirs.close()
-        ours.send(json.dumps({"data": str(self._data), **asdict(self._http)}).encode())
+        ours.send(json.dumps({"data": str(self._data), **asdict(self._http), **asdict(self._telemetry)}).encode())
         return process, trio.socket.from_stdlib_socket(ours)
 
     async def _listen(self, end: trio.socket.SocketType, pid: int, told: list[str]) -> None:

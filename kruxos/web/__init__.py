@@ -6,6 +6,7 @@ site       what both halves share: the data directory, sessions of agents, opera
 guard      what every request has to pass: Host, Origin
 doors/     the providers' protocols
 dashboard/ the pages
+telemetry/ what operators' own tools are given
 
 It is an ordinary agent and operator: it reaches the gateway by ``kruxos.client`` and ``kruxos.operations`` alone.
 """

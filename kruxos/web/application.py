@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,9 +15,9 @@ from kruxos.web.guard import SECURITY_HEADERS, Guard
 from kruxos.web.site import Site
 
 
-def application(site: Site) -> ASGIApp:
-    """The doors where they are enabled, and the dashboard, behind the guard."""
-    routes: list[BaseRoute] = [*(doors.routes(site) if site.settings.enabled else ()), *dashboard.routes(site)]
+def application(site: Site, more: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The doors where they are enabled, the dashboard, and ``more``, behind the guard."""
+    routes = [*(doors.routes(site) if site.settings.enabled else ()), *dashboard.routes(site), *more]
     app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
     app.router.redirect_slashes = False
     return Guard(app, site.hosts())

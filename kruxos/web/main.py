@@ -19,6 +19,7 @@ from kruxos.paths import http_socket
 from kruxos.web.application import application
 from kruxos.web.serving import LISTEN_BACKLOG, serve
 from kruxos.web.site import Settings, Site
+from kruxos.web.telemetry.running import telemetry
 
 MESSAGE_BYTES_MAX = 16 * 1024
 
@@ -51,8 +52,9 @@ async def _run(settings: Settings, listeners: list[socket.socket], end: socket.s
     over = asyncio.Event()
     end.setblocking(False)  # noqa: FBT003 - the standard library's name for it
     asyncio.get_running_loop().add_reader(end, over.set)
-    async with site:
-        await serve(application(site), listeners, ready=lambda: _tell(end, address=address, socket=path), over=over)
+    async with site, telemetry(site) as routes:
+        app = application(site, routes)
+        await serve(app, listeners, ready=lambda: _tell(end, address=address, socket=path), over=over)
 
 
 def _listeners(settings: Settings) -> list[socket.socket]:

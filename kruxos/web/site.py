@@ -23,11 +23,21 @@ class Settings:
     host: str
     port: int
     names: tuple[str, ...] = ()
+    prometheus: bool = False
+    otlp: str | None = None
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Settings:
         """From the first message."""
-        return cls(Path(told["data"]), told["enabled"], told["host"], told["port"], tuple(told["names"]))
+        return cls(
+            Path(told["data"]),
+            told["enabled"],
+            told["host"],
+            told["port"],
+            tuple(told["names"]),
+            told["prometheus"],
+            told["otlp"],
+        )
 
 
 @dataclass(slots=True)
