@@ -152,7 +152,8 @@ def native_gateway(models: str, ready: tuple[str, ...] = ("mock",)) -> Generator
         installation = Installation.make(Path(home), models)
         names = [line.split(":")[0].strip() for line in models.splitlines() if line.startswith("  ")]
         with installation.serving():
-            installation.store_keys(names)
+            for name in names:
+                installation.control("vault.add", name=f"model-provider:{name}", secret=KEY)
         began_at = time.monotonic()
         with installation.serving() as daemon:
             target = Native(installation, daemon.pid, 0.0)
