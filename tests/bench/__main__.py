@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--targets", help="comma-separated; default: direct, kruxos, and what is installed of nginx, "
                         "litellm-1w, litellm-2w, portkey")  # fmt: skip
     parser.add_argument("--loads", help="comma-separated beginnings of names, such as 'unary,body'; none: ''")
-    parser.add_argument("--singles", default="agents,start,kill,failover,overhead,idle,scale",
+    parser.add_argument("--singles", default="agents,start,kill,failover,overhead,idle,idle_agents,providers,streams",
                         help="our own measurements, comma-separated (default: all)")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder of the results")
     parser.add_argument("--report", action="store_true", help="only write the tables of what is there already")

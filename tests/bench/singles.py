@@ -121,26 +121,37 @@ def idle(records: Book, rounds: int) -> None:
                 records.add(number, OURS, "memory", figures)
 
 
-def scale(records: Book, rounds: int) -> None:
-    """Cost of a call beside idle agents and idle providers; many streams at once."""
-    del rounds  # each point is measured once, a curve shows its own noise
-    with provider() as pid:
-        with native_gateway(MODELS) as target:
-            _agents_curve(records, target)
+def providers(records: Book, rounds: int) -> None:
+    """Cost of a call beside configured providers, and what they hold. Once: a curve shows its own noise."""
+    del rounds
+    with provider():
         for count in PROVIDERS:
             with native_gateway(_models(count), ()) as target:
                 records.add(1, OURS, f"{count} providers", _call_cost(target) | _held(target))
-        with native_gateway(MODELS) as target, Meter(pid) as theirs:
-            before = memory(target.pid or 0).pss_bytes
-            peak = _Peak(target.pid or 0)
-            load = Load(STREAMS, calls=STREAMS, chunks=20, pause_ms=500, ramp_s=4.0, seconds=20, sessions=20)
-            with Meter(target.pid) as ours:
-                figures = target.run(load)
-            held = (peak.stop() - before) / STREAMS / 1e3
-            units = max(1.0, figures["ok"] * 20)
-            figures |= {"cpu_us": ours.cpu_s * 1e6 / units, "kb_per_stream": held}
-        del theirs
-        records.add(1, OURS, f"{STREAMS} streams open", figures)
+
+
+def idle_agents(records: Book, rounds: int) -> None:
+    """Cost of a call beside idle agents, and what an agent holds. Once, likewise."""
+    del rounds
+    with provider(), native_gateway(MODELS) as target:
+        _agents_curve(records, target)
+
+
+def streams(records: Book, rounds: int) -> None:
+    """Many streams open at once: what one holds, and what a chunk costs."""
+    load = Load(STREAMS, calls=STREAMS, chunks=20, pause_ms=500, ramp_s=4.0, seconds=20, sessions=20)
+    with provider():
+        for number in range(1, rounds + 1):
+            with native_gateway(MODELS) as target:
+                before, peak = memory(target.pid or 0).pss_bytes, _Peak(target.pid or 0)
+                try:
+                    with Meter(target.pid) as meter:
+                        figures = target.run(load)
+                finally:
+                    held = peak.stop() - before
+            units = max(1.0, figures["ok"] * load.chunks)
+            figures |= {"cpu_us": meter.cpu_s * 1e6 / units, "kb_per_stream": held / STREAMS / 1e3}
+            records.add(number, OURS, f"{STREAMS} streams open", figures)
 
 
 def _agents_curve(records: Book, target: Native) -> None:
@@ -202,5 +213,6 @@ def _names(count: int) -> tuple[str, ...]:
 
 
 SINGLES: dict[str, Callable[[Book, int], None]] = {
-    "start": start, "kill": kill, "failover": failover, "overhead": overhead, "idle": idle, "scale": scale,
+    "start": start, "kill": kill, "failover": failover, "overhead": overhead, "idle": idle,
+    "idle_agents": idle_agents, "providers": providers, "streams": streams,
 }  # fmt: skip

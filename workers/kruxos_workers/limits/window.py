@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST = 1024.0
+FIRST = 3072.0
 MOST = 4096.0
 SHRINK = 2 / 3
 FEW = 4
