@@ -161,13 +161,15 @@ class Desk(Generic[CarrierT]):
     def outlook(self, model: str | None, now: float, unix: float) -> Outlook:
         """How things stand with the provider (``kruxos.cores.routing.HealthView``)."""
         core = self.core
-        if core.state in ("ready", "idle"):
-            return self._ready_outlook(("", model or self.model), unix)
-        if core.state == "starting":
-            return Outlook(core.state)
-        code = core.reason if core.reason in BY_CODE else "worker_lost"
-        retry_at = None if core.start_at is None else unix + max(0.0, core.start_at - now)
-        return Outlook(core.state, code, core.reason or core.state, retry_at)
+        match core.state:
+            case "ready" | "idle":
+                return self._ready_outlook(("", model or self.model), unix)
+            case "starting":
+                return Outlook("starting")
+            case state:
+                code = core.reason if core.reason in BY_CODE else "worker_lost"
+                retry_at = None if core.start_at is None else unix + max(0.0, core.start_at - now)
+                return Outlook(state, code, core.reason or state, retry_at)
 
     def _ready_outlook(self, places: tuple[str, str], unix: float) -> Outlook:
         for name in places:
