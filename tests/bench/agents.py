@@ -35,13 +35,14 @@ def round_of(records: Book, number: int) -> None:
 def _ours(target: Native, kind: str) -> dict[str, dict[str, float]]:
     words = [sys.executable, "-m", "tests.bench.agent", str(target.address), kind, str(SECONDS)]
     found: dict[str, dict[str, float]] = {}
+    meter = Meter(target.pid)
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
         assert agent.stdin is not None
         for line in agent.stdout:
             word, job, *rest = line.split(maxsplit=2)
             if word == "begin":
-                meter = Meter(target.pid).__enter__()
+                meter.__enter__()
                 continue
             meter.__exit__()
             found[job] = _costs(json.loads(rest[0]), meter)

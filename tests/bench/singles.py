@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from kruxos import BlockingClient
+from kruxos.cores.policy import HEALTHY_AFTER_S
 from kruxos.errors import KruxosError
 from tests.bench import native
 from tests.bench.load import PROMPT, Load
@@ -21,6 +22,8 @@ from tests.service.running import until
 
 IDLE_WORKERS = 12
 CALLERS = 4
+HEALTHY_S = HEALTHY_AFTER_S + 1.0
+"""A worker that ends after so long is started again at once; one that ends sooner after a pause."""
 AGENTS = (1, 10, 100, 1000)
 PROVIDERS = (1, 10, 50, 200)
 STREAMS = 2000
@@ -43,6 +46,7 @@ def kill(records: Book, rounds: int) -> None:
     with provider():
         for number in range(1, rounds + 1):
             with native_gateway(MODELS) as target:
+                threading.Event().wait(HEALTHY_S)
                 records.add(number, OURS, "kill -9 of the worker", _killed(target))
 
 
