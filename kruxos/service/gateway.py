@@ -33,7 +33,9 @@ from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
 from kruxos.operations.prices import price_list
+from kruxos.service.admission import Admission
 from kruxos.service.alerts import AlertDesk
+from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.calls import Calls, Running
 from kruxos.service.defaults import Defaults
 from kruxos.service.doors import AgentDoor
@@ -59,11 +61,13 @@ NOBODY = ("all_providers_unavailable", "no_provider")
 """Outcomes of calls that no provider could answer."""
 UNNAMED = "default"
 """The agent of a process of the gateway's own user that shows no token and gives no name."""
+UNCHANGED = "nothing changed"
+"""What a reload tells where the file says the same as before."""
 
 
 @dataclass(slots=True)
 class Gateway:
-    """What runs. ``fleet``, ``calls`` and ``door`` are set once the parts exist."""
+    """What runs. ``fleet``, ``calls``, ``door`` and ``batches`` are set once the parts exist."""
 
     data: DataDirectory
     vault: Vault
@@ -72,6 +76,7 @@ class Gateway:
     launching: Launching
     nursery: trio.Nursery
     teller: Teller
+    admission: Admission
     timers: Timers
     started_at: float = field(default_factory=time.time)
     config_problem: str = ""
@@ -82,6 +87,7 @@ class Gateway:
     defaults: Defaults = field(init=False)
     alerts: AlertDesk = field(init=False)
     door: AgentDoor = field(init=False)
+    batches: BatchVerbs = field(init=False)
     web: WebProcess = field(init=False)
     http: Http | None = None
     """What the command line says of the web process; it counts before models.yaml."""
@@ -133,17 +139,20 @@ class Gateway:
         if token is not None:
             return self.ledger.agents.authenticate(Secret(token), name).facts
         if peer.uid is not None and peer.uid != os.geteuid():
-            raise UnauthorizedError("an agent of another user shows its token")
+            name = self._agent_of_user(peer.uid, name)
         known = {agent.name: agent for agent in self.ledger.agents.list()} if name else {}
         agent = known.get(name or "")
         if agent is not None and agent.revoked_at is not None:
-            raise UnauthorizedError(f"the agent {name} is revoked")
+            raise UnauthorizedError(f"the agent {name} is revoked\n  fix: kruxos agent restore {name}")
         return AgentFacts(name or UNNAMED) if agent is None else agent.facts
 
-    def changed(self, provider: str, change: supervision.Announce) -> None:
-        """A provider's state changed."""
+    def changed(self, provider: str, change: supervision.Announce | supervision.Outgrown) -> None:
+        """A provider's change of state, or a worker that is too heavy: told; batches that wait for a worker go on."""
         self.teller.changed(provider, change)
-        self.alerts.changed(provider, change)
+        if isinstance(change, supervision.Announce):
+            self.alerts.changed(provider, change)
+            if change.after == "ready":
+                self.batches.batches.provider_ready(provider)
 
     def crossed(self, crossing: Crossing) -> None:
         """A budget came near its end, or to it."""
@@ -153,6 +162,15 @@ class Gateway:
             percent=float(crossing.share * 100), until=crossing.resets_at,
         )  # fmt: skip
         self.alerts.crossed(crossing)
+
+    def _agent_of_user(self, uid: int, name: str | None) -> str:
+        """Another user's process is the agent of the user's own name, if there is one. Raises ``UnauthorizedError``."""
+        user = self.admission.names.get(uid)
+        there = user is not None and any(agent.name == user for agent in self.ledger.agents.list())
+        if user is None or not there or name not in (None, user):
+            fix = f"kruxos agent create --name {user or 'NAME'}"
+            raise UnauthorizedError(f"an agent of another user shows its token, or has the user's name\n  fix: {fix}")
+        return user
 
     def booked(self, running: Running, row: Row) -> None:
         """Puts a row of a call into the ledger."""
@@ -231,7 +249,10 @@ class Gateway:
             LOG.error("models.yaml is not used: %s", error.message)
             self.teller.tell("reload", self.data.models.name, outcome="refused")
             raise
-        return self.apply(config)
+        changed = self.apply(config)
+        if changed == UNCHANGED:  # whoever saved the file looks here for a word about it
+            LOG.info("%s was read again: no provider is added, changed or removed", self.data.models.name)
+        return changed
 
     def apply(self, config: ModelsConfig) -> str:
         """Puts a configuration in force; what changed, in words."""
@@ -249,7 +270,7 @@ class Gateway:
         if told:
             LOG.info("%s in force: %s", self.data.models.name, "; ".join(told))
             self.teller.tell("reload", self.data.models.name, outcome="; ".join(told))
-        return "; ".join(told) or "nothing changed"
+        return "; ".join(told) or UNCHANGED
 
     def _in_force(self) -> None:
         """What routing, budgets and alerts go by is the configuration that holds now."""
@@ -307,6 +328,10 @@ class Gateway:
         for session in self.door.sessions:
             if session.agent.name == agent.name:
                 session.agent = agent
+
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Does a verb of batches for an operator, who sees those of all agents. Raises ``KruxosError``."""
+        return await self.batches.perform(op, arguments, None)
 
     async def start_web(self) -> dict[str, Any]:
         """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
@@ -388,6 +413,7 @@ class Gateway:
             last_error="" if provider is None else provider.last_error,
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
+            memory_max_bytes=configured.memory_max_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
             remains=[] if health is None else remains_of(health.state, time.time()),

@@ -6,15 +6,17 @@ It tells its address in one line on standard output when it is ready, and serves
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, get_args
 
 import trio
 
-from kruxos.catalog import Model
+from kruxos.catalog import Model, day_of
 from kruxos.errors import BadRequestError
 
 from .bases import BASE_PATHS
@@ -55,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what becomes of a login's code (default: %(default)s)",
     )
     add("--login-tokens", type=float, default=_DEFAULT.login_tokens_s, metavar="S", help="how long its tokens last")
+    add("--batch-seconds", type=float, default=_DEFAULT.batch_s, metavar="S", help="how long a batch takes")
     add("--seed", type=int, default=0, help="another seed gives other answers (default: %(default)s)")
     add("--requests-per-minute", type=int, default=limits.requests_per_minute, metavar="N", help="rate limit of a key")
     add("--input-tokens-per-minute", type=int, default=limits.input_tokens_per_minute, metavar="N", help="likewise")
@@ -71,13 +74,15 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     if arguments.first_token < 0 or arguments.rate < 0:
         raise BadRequestError("--first-token and --rate can't be negative")
     timing = FAST if arguments.fast else Timing(arguments.first_token, arguments.rate)
+    today = day_of(time.time())
     models = tuple(
-        Model(provider, name, "given on the command line", "") for name in arguments.model for provider in BASE_PATHS
+        Model(provider, name, "given on the command line", today) for name in arguments.model for provider in BASE_PATHS
     )
     script = load_script(arguments.script) if arguments.script else ()
     return Settings(
         arguments.host, arguments.port, arguments.key, models, timing, limits, script,
         tuple(arguments.fault), arguments.seed, logins=arguments.logins, login_tokens_s=arguments.login_tokens,
+        batch_s=arguments.batch_seconds,
     )  # fmt: skip
 
 
@@ -87,9 +92,16 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         trio.run(_serve, Simulator(settings_of(arguments)))
     except* (BadRequestError, OSError) as group:
-        sys.stderr.write(f"kruxos simulate: {_cause(group)}\n")
+        sys.stderr.write(f"error: {_words(_cause(group), arguments.port)}\n")
         status = 2
     return status
+
+
+def _words(error: BaseException, port: int) -> str:
+    """What happened, and what mends it."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken\nfix: kruxos simulate --port 0 takes any that is free"
+    return str(error)
 
 
 def _cause(error: BaseException) -> BaseException:

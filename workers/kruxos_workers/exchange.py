@@ -41,6 +41,7 @@ from kruxos_workers.gate import Gate
 from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
 from kruxos_workers.limits import Ask
+from kruxos_workers.raw import RawBytes, wants_raw
 from kruxos_workers.remaining import Remains
 from kruxos_workers.settings import FIRST_EVENT_S, Settings
 
@@ -48,6 +49,8 @@ ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
 """How long the end of a body is awaited once the protocol's own end has come."""
 UNAUTHORIZED = 401
+KEPT_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "container"})
+"""Fields of a protocol that name what its provider has kept: without it the rest of the request means little."""
 LOADING_AFTER_S = 3.0
 """A local model that says nothing for so long is probably being loaded: the agent is told, and it is no failure."""
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
@@ -96,11 +99,14 @@ class Worker:
 
 
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
-    """The attempt ends with this error; ``failure`` says what the provider may have done."""
+    """The attempt ends with this error; ``failure`` says what the provider may have done.
 
-    def __init__(self, failure: str, error: KruxosError) -> None:
+    ``raw``: the error in the provider's own words, for an agent that speaks its protocol.
+    """
+
+    def __init__(self, failure: str, error: KruxosError, raw: bytes = b"") -> None:
         super().__init__(error.code)
-        self.failure, self.error = failure, error
+        self.failure, self.error, self.raw = failure, error, raw
 
 
 @dataclass(slots=True)
@@ -111,12 +117,15 @@ class Exchange:
     frame: wire.Open
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _answer: Answer = field(init=False)
+    _request: Request = field(init=False)
     _decoder: Decoder | None = None
+    _raw: RawBytes | None = None
     _http: HttpAnswer | None = None
     _limit: TimeLimit = field(default_factory=TimeLimit)
     _flowing: trio.Event = field(default_factory=trio.Event)
     _sent: bool = False
     _entered: bool = False
+    _is_over: bool = False
     _quiet_since: float | None = None
 
     def __post_init__(self) -> None:
@@ -127,6 +136,7 @@ class Exchange:
             shelf=settings.shelf,
             model=self.frame.model or settings.model or "",
             stream=self.frame.stream,
+            call_id=self.frame.call_id or "",
         )
         self._flowing.set()
         if self.frame.deadline_s is not None:
@@ -148,7 +158,7 @@ class Exchange:
             try:
                 last = await self._exchange()
             except FailedExchange as failed:
-                last = self._failed(failed.error, failed.failure)
+                last = self._failed(failed.error, failed.failure, failed.raw)
         if last is None:
             self._leave()
             is_late = trio.current_time() >= self.scope.deadline
@@ -157,7 +167,7 @@ class Exchange:
         self.worker.outlet.send(last)
 
     async def _exchange(self) -> wire.Frame:
-        request = self._read_request()
+        request = self._request = self._read_request()
         target, encoded = self._encode(request)
         await self._enter(target.model, request)
         if self.worker.login is None:
@@ -203,11 +213,12 @@ class Exchange:
                 if not 200 <= http.status < 300:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
+                self._raw = self._raw_for(http)
                 await self._read(http, self._decoder, limits.idle_s if target.stream else limits.call_s)
         except SendFailure as failure:
             raise FailedExchange(failure.kind, failure.error) from None
         except BodyFailure as failure:
-            if self._decoder is None:
+            if self._decoder is None or failure.kind == "too_large":  # what is too large is not looked at besides
                 return self._failed(failure.error, "ambiguous")
             return self._close(self._decoder, failure.error)
         return self._close(self._decoder, StreamInterruptedError("the answer ended before its end"))
@@ -263,8 +274,23 @@ class Exchange:
         except KruxosError as error:
             raise FailedExchange("final", error) from None
         unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
-        self._answer.take([*unknown, *encoded.notices])
+        self._answer.take([*unknown, *self._only_elsewhere(request), *encoded.notices])
         return target, encoded
+
+    def _only_elsewhere(self, request: Request) -> list[Notice]:
+        """What the agent said in the words of another protocol, and is left out. Not left out is what it goes on."""
+        native = request.native
+        if native is None or native.dialect == self.worker.settings.dialect.name:
+            return []
+        provider = self.worker.settings.provider
+        kept = next((path for path in native.only if path in KEPT_ELSEWHERE), None)
+        if kept is not None:
+            message = f"{kept}: {provider} does not have the conversation that it names; send the conversation itself"
+            raise FailedExchange("never_sent", UnsupportedError(message, field=kept))
+        return [
+            Notice("parameter_dropped", f"{path} was not sent: {provider} has no such parameter", {"parameter": path})
+            for path in native.only
+        ]
 
     def _model(self, request: Request) -> tuple[str, Request]:
         """The model that is asked, and the request as it means the same there. A retired one's successor is told."""
@@ -326,6 +352,12 @@ class Exchange:
 
     # While it comes
 
+    def _raw_for(self, http: HttpAnswer) -> RawBytes | None:
+        content_type, stream = http.headers.get("content-type", ""), self.frame.stream
+        dialect = self.worker.settings.dialect.name
+        wanted = wants_raw(self._request, dialect, content_type=content_type, stream=stream)
+        return RawBytes(stream=stream) if wanted else None
+
     def _decoder_for(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> Decoder:
         return self.worker.settings.dialect.decoder(target, encoded, http.headers.get("content-type", ""))
 
@@ -335,17 +367,28 @@ class Exchange:
             events = decoder.feed(piece)
             if events:
                 self._quiet_since = None
-            if decoder.ending is not None:
-                self._limit.start("end of the answer", TAIL_WITHIN_S)
-            elif events:
-                self._limit.start("event", idle_s)
-            for frame in self._answer.take(events):
+            if not self._is_over:
+                self._move_limit(decoder, idle_s if events else None)
+            raw = None if self._raw is None else self._raw.take(piece, decoder)
+            for frame in self._answer.take(events, raw):
                 outlet.send(frame)
             if not self._flowing.is_set():
                 self._limit.stop()
                 await self._flowing.wait()
-                self._limit.start("event", idle_s)
+                self._is_over = False
+                self._move_limit(decoder, idle_s)
             await outlet.room()
+
+    def _move_limit(self, decoder: Decoder, idle_s: float | None) -> None:
+        """Each event moves the limit on; the answer's end, or an error, sets the last one.
+
+        What still comes behind that is not waited for much longer, however much it is.
+        """
+        if decoder.ending is not None or decoder.error is not None:
+            self._is_over = True
+            self._limit.start("end of the answer", TAIL_WITHIN_S)
+        elif idle_s is not None:
+            self._limit.start("event", idle_s)
 
     async def _refused(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> FailedExchange:
         body = bytearray()
@@ -358,14 +401,22 @@ class Exchange:
             pass  # what came of the error's text is enough
         error = self.worker.settings.dialect.decode_error(http.status, http.headers, bytes(body), target, encoded)
         if isinstance(error, CallerError) and not isinstance(error, UnsupportedError):
-            return FailedExchange("final", error)
+            return FailedExchange("final", error, self._raw_error(http, bytes(body)))
         return FailedExchange("ambiguous" if http.status in MAYBE_DONE_STATUSES else "refused", error)
+
+    def _raw_error(self, http: HttpAnswer, body: bytes) -> bytes:
+        content_type, dialect = http.headers.get("content-type", ""), self.worker.settings.dialect.name
+        if not wants_raw(self._request, dialect, content_type=content_type, stream=False):
+            return b""
+        return self.worker.client.redact(body.decode("utf-8", "replace")).encode()
 
     # After it
 
     def _close(self, decoder: Decoder, otherwise: KruxosError) -> wire.Frame:
         """The body is over. Whether the answer is whole, its own protocol says; else the best reason is told."""
-        for frame in self._answer.take(decoder.finish()):
+        events = decoder.finish()
+        raw = None if self._raw is None else self._raw.finish(decoder)
+        for frame in self._answer.take(events, raw):
             self.worker.outlet.send(frame)
         if decoder.ending is None:
             cut_off = decoder.error is None or isinstance(decoder.error, StreamInterruptedError)
@@ -382,7 +433,7 @@ class Exchange:
             now=self.worker.now(),
         )
 
-    def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
+    def _failed(self, error: KruxosError, failure: str, raw: bytes = b"") -> wire.Frame:
         now = self.worker.now()
         self._leave(error)
         error.message = self.worker.client.redact(error.message)
@@ -390,7 +441,7 @@ class Exchange:
             error.detail.excerpt = self.worker.client.redact(error.detail.excerpt)
         error.detail.request_id = error.detail.request_id or _request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
-        return self._answer.fail(error, failure, self._decoder, now=now)
+        return self._answer.fail(error, failure, self._decoder, raw=raw, now=now)
 
 
 def _speaks_of_thinking(request: Request) -> bool:
