@@ -46,7 +46,7 @@ SCHEMA = """\
   bounds             every place that holds something for others, by name: now, peak (since the start), most
   workers            one object a provider, in the order of models.yaml:
     provider, type, model
-    state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
+    state            stopped, idle, starting, ready, backoff, failed, disabled; reason: an error code, or words
     since, pid, restarts, last_exit, in_flight, draining
     rss_bytes, memory_max_bytes       memory of the process that takes calls, and what it may hold before it is replaced
     waiting, waiting_peak             calls that wait in it for a limit or a place, and the most that ever did
@@ -69,7 +69,15 @@ _COLUMNS = (
     Column("LAST ERROR", gives=True, optional=True),
     Column("MEMORY", right=True, optional=True),
 )
-_STYLES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
+_STYLES = {
+    "ready": "good",
+    "starting": "warn",
+    "backoff": "warn",
+    "failed": "bad",
+    "stopped": "dim",
+    "idle": "dim",
+    "disabled": "dim",
+}
 _MENDED_HERE = frozenset({
     "invalid_credentials", "insufficient_funds", "permission_denied", "model_not_found", "provider_misconfigured",
     "provider_unreachable", "quota_exhausted", "needs_login",

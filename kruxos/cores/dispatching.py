@@ -184,13 +184,15 @@ class Desk(Generic[CarrierT]):
         core = self.core
         if core.state in ("ready", "starting") and self._held() >= self.calls_max:
             return Outlook("full", OverloadedError.code, "as many calls wait for it as may", unix + FULL_PAUSE_S)
-        if core.state == "ready":
-            return self._ready_outlook(("", model or self.model), unix)
-        if core.state == "starting":
-            return Outlook(core.state)
-        code = core.reason if core.reason in BY_CODE else "worker_lost"
-        retry_at = None if core.start_at is None else unix + max(0.0, core.start_at - now)
-        return Outlook(core.state, code, core.reason or core.state, retry_at)
+        match core.state:
+            case "ready" | "idle":
+                return self._ready_outlook(("", model or self.model), unix)
+            case "starting":
+                return Outlook("starting")
+            case state:
+                code = core.reason if core.reason in BY_CODE else "worker_lost"
+                retry_at = None if core.start_at is None else unix + max(0.0, core.start_at - now)
+                return Outlook(state, code, core.reason or state, retry_at)
 
     def _ready_outlook(self, places: tuple[str, str], unix: float) -> Outlook:
         for name in places:

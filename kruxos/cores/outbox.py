@@ -89,7 +89,7 @@ class Outbox:
                 self._order.append(call)
 
     def put_last(self, number: int, frame: wire.Frame) -> None:
-        """A call's last frame."""
+        """A call's last frame; ``number`` stands for its id."""
         call = self._waiting(number)
         call.last = frame
         call.bytes += len(frame.body)
@@ -149,7 +149,7 @@ class Outbox:
             self._order.append(call)
             return frames
         if call.last is not None:
-            frames.append(framing.encode(call.last))
+            frames.append(framing.encode(call.last, call.number))
             self._forget(call, len(call.last.body))
             call.last = None
         del self._calls[call.number]

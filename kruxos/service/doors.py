@@ -203,7 +203,7 @@ class AgentSession:
         if drop:
             self.outbox.drop_events(number)
             self.outbox.release(number)
-        self.outbox.put_last(number, replace(frame, id=number))
+        self.outbox.put_last(number, frame)
         self._queued.all.add(self.outbox.queued_bytes - before)
         self._readers.pop(number, None)
         self.core.call_over(number)
@@ -337,8 +337,12 @@ class AgentDoor:
 
     def reply(self, to: ReturnAddress, frame: wire.Frame) -> None:
         """Answers a question."""
+        self.answer(to, frame, frame.id)
+
+    def answer(self, to: ReturnAddress, frame: wire.Frame, number: int) -> None:
+        """The same for a frame whose id is another there."""
         self._asking.pop(to, None)
-        self.door.reply(to, framing.encode(frame))
+        self.door.reply(to, framing.encode(frame, number))
 
 
 @dataclass(slots=True, eq=False)
@@ -355,4 +359,4 @@ class _DoorReader:
         return False
 
     def close(self, frame: wire.End | wire.Error, *, drop: bool = False) -> None:
-        self.door.reply(self.to, replace(frame, id=self.number))
+        self.door.answer(self.to, frame, self.number)

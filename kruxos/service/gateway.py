@@ -45,7 +45,7 @@ from kruxos.service.journal import LOG
 from kruxos.service.keybook import KeyBook
 from kruxos.service.launching import Launching
 from kruxos.service.providers import Provider, Setup
-from kruxos.service.setups import login_of, routing_facts, worker_setup
+from kruxos.service.setups import login_of, routing_facts, started_on_demand, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.service.stewardship import everybody, standings
 from kruxos.service.telling import Teller
@@ -261,7 +261,7 @@ class Gateway:
         self.config, self.config_problem = config, ""
         self._in_force()
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
-        self.fleet.configure(enabled, set(changes.changed))
+        self.fleet.configure(enabled, set(changes.changed), started_on_demand(config))
         self.web.configure(self.http or config.http, config.telemetry)
         told = [
             f"{word} {', '.join(sorted(names))}"
@@ -316,7 +316,7 @@ class Gateway:
                 continue
             if each.core.state == "failed" and each.core.reason in SECRET_REASONS:
                 self.fleet.apply(name, supervision.Start())
-            elif name == provider and each.core.state != "stopped":
+            elif name == provider and each.has_process:
                 self.fleet.apply(name, supervision.Restart(reason="its key changed"))
 
     def agent_revoked(self, name: str) -> None:

@@ -17,7 +17,7 @@ class WorkerStatus:
     model: str | None
     """The model it answers with when a call names none."""
     state: str
-    """stopped, starting, ready, backoff or failed; disabled where models.yaml says so."""
+    """stopped, idle, starting, ready, backoff or failed; disabled where models.yaml says so."""
     reason: str
     """Why it is in this state: an error code, or words."""
     since: float

@@ -25,6 +25,7 @@ import trio
 
 from kruxos import __version__, catalog, wire
 from kruxos.cores.exits import EXIT_CONFIGURATION
+from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
@@ -50,6 +51,7 @@ BEAT_EVERY_S = 1.0
 def preload() -> None:
     """What all workers share: read once by the launcher, before it forks."""
     catalog.models()
+    list(DIALECTS.values())
     warm_up_tls()
 
 

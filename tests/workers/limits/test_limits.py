@@ -238,7 +238,7 @@ class TestWindow:
     def test_a_rate_limit_that_names_its_end_is_not_one_of_calls_at_once(self) -> None:
         limits = limits_of()
         fail(limits, errors.RateLimitedError("no", retry_at=1.0), 0.0)
-        assert limits.window.calls == 64
+        assert limits.window.calls == 3072
         fail(limits, errors.RateLimitedError("too many at once"), 2.0)
         assert limits.window.calls == 2
 
