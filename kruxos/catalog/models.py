@@ -90,6 +90,8 @@ class Model:
     misspellings: tuple[str, ...] = ()
     first_event_s: float | None = None
     abilities: tuple[str, ...] = ()
+    cache_minimum: int | None = None
+    cache_retention: str = ""
     note: str = ""
 
     @property

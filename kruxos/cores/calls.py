@@ -188,6 +188,7 @@ class CallTable:
         )
         core = Call(terms, self._providers, self._random, now, self.budget)
         home = plan.candidates[0].provider if plan.candidates else ""
+        frame = replace(frame, role=frame.role or agent.role)  # workers know no agents
         running = Running(self._count, core, frame, agent, [reader], unix, home)
         self._calls[running.number] = running
         self._request_bytes += len(frame.body)

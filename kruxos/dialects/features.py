@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+MANAGED_CACHES: Mapping[str, str] = {"anthropic": "Explicit (auto-managed)"}
+"""Whose prompt caches the gateway tells what to keep; all others keep what they like."""
 COMPACTION: Mapping[str, str] = {}
 """Where a provider compacts a conversation itself, and how that is called."""
 CLIENT_COMPACTION = "Not in this version"

@@ -24,6 +24,7 @@ from kruxos.cores.call_vocabulary import Row
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import ProviderMisconfiguredError, UnauthorizedError, from_wire
 from kruxos.events import Assembler, Usage, decode_events
+from kruxos.fields import Fields
 from kruxos.ledger.agents import Agent
 from kruxos.ledger.calls import FLUSH_EVERY_S, Call
 from kruxos.ledger.ledger import Ledger
@@ -41,7 +42,7 @@ from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.service.telling import Teller
 from kruxos.transport import Peer
 from kruxos.vault.vault import Vault, record_name
-from kruxos.wire import Open
+from kruxos.wire import Health, Open
 
 OPERATOR = "operator"
 """The agent that an operator's own calls are booked to."""
@@ -306,6 +307,7 @@ class Gateway:
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
+            cache={} if health is None else _cache_status(health),
         )
 
 
@@ -355,3 +357,9 @@ def _agent_facts(agent: Agent) -> AgentFacts:
     provider, model = agent.provider, agent.model
     wanted = f"{provider}/{model}" if provider and model else provider or model
     return AgentFacts(agent.name, model=wanted, role=agent.role, fallback=agent.fallback)
+
+
+def _cache_status(health: Health) -> dict[str, object]:
+    """What the worker tells of its prompt cache, without what is for its successor only."""
+    told = Fields(Fields(health.state).object("cache"))
+    return {"counts": told.object("counts"), "last_miss": told.object("last_miss")} if told.has("counts") else {}

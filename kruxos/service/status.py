@@ -46,6 +46,8 @@ class WorkerStatus:
     """What of the cage was achieved for it."""
     retry_at: float | None = None
     """When a worker that failed is started again by itself."""
+    cache: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Its prompt cache: ``counts`` of hits that were expected, came, were missed (by cause), and the ``last_miss``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tests.workers.test_exchange import world
 
 TODAY = "2026-11-22"
 DIFFERING = {
-    "Anthropic": {"Caching", "Compaction", "Batch", "Token Pre-flight"},
+    "Anthropic": {"Compaction", "Batch", "Token Pre-flight"},
     "OpenAI": {"Compaction", "Batch"},
     "OpenAI Codex": {"Compaction"},
     "Gemini": {"Thinking", "Compaction"},

@@ -36,6 +36,7 @@ from kruxos.errors import (
 from kruxos.events import Notice, encode_events
 from kruxos.messages import THINKING_EFFORTS, Request
 from kruxos_workers.answer import Answer
+from kruxos_workers.cache import Asked, Caches, Caching
 from kruxos_workers.estimate import estimate_tokens
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import Answer as HttpAnswer
@@ -47,6 +48,8 @@ ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
 """How long the end of a body is awaited once the protocol's own end has come."""
 UNAUTHORIZED = 401
+AUTONOMOUS = "autonomous"
+"""The role of calls that nobody waits for at a keyboard: their loops come back soon."""
 LOADING_AFTER_S = 3.0
 """A local model that says nothing for so long is probably being loaded: the agent is told, and it is no failure."""
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
@@ -91,6 +94,13 @@ class Worker:
     outlet: Outlet
     login: Login | None = None
     now: Callable[[], float] = time.time
+    caches: Caches = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        own_host = settings.origin == settings.profile.name
+        self.caches = Caches(settings.dialect.name, settings.profile, own_host)
+        self.caches.is_on, self.caches.retention = settings.caches_prompts, settings.cache_retention
 
 
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
@@ -109,6 +119,7 @@ class Exchange:
     frame: wire.Open
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _answer: Answer = field(init=False)
+    _caching: Caching | None = None
     _decoder: Decoder | None = None
     _http: HttpAnswer | None = None
     _limit: TimeLimit = field(default_factory=TimeLimit)
@@ -237,6 +248,7 @@ class Exchange:
     def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
         settings = self.worker.settings
         model, request = self._model(request)
+        self._caching = caching = self._make_caching(model, request)
         target = Target(
             provider=settings.provider,
             model=model,
@@ -245,6 +257,7 @@ class Exchange:
             stream=self.frame.stream,
             shelf=settings.shelf,
             now=self.worker.now(),
+            edit=caching.edit,
         )
         try:
             encoded = settings.dialect.encode_request(request, target)
@@ -253,8 +266,24 @@ class Exchange:
         except KruxosError as error:
             raise FailedExchange("final", error) from None
         unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
-        self._answer.take([*unknown, *encoded.notices])
+        self._answer.take([*unknown, *encoded.notices, *caching.notices])
+        caching.notices.clear()
         return target, encoded
+
+    def _make_caching(self, model: str, request: Request) -> Caching:
+        frame, worker = self.frame, self.worker
+        asked = Asked(
+            agent=frame.agent or "",
+            conversation=frame.conversation,
+            model=model,
+            autonomous=frame.role == AUTONOMOUS,
+            wishes=request.cache,
+            at=worker.now(),
+        )
+        try:
+            return worker.caches.caching(asked, worker.settings.shelf.lookup(model))
+        except CallerError as error:
+            raise FailedExchange("final", error) from None
 
     def _model(self, request: Request) -> tuple[str, Request]:
         """The model that is asked, and the request as it means the same there. A retired one's successor is told."""
@@ -361,6 +390,10 @@ class Exchange:
             error = otherwise if decoder.error is None or cut_off else decoder.error
             return self._failed(error, _failure_of(error))
         self._entered, usage = False, decoder.ending.usage
+        if self._caching is not None:
+            self._caching.settle(usage)
+            for frame in self._answer.take(self._caching.notices):
+                self.worker.outlet.send(frame)
         self.worker.gate.worked(
             self.frame.id, None if usage is None else usage.input_tokens + (usage.output_tokens or 0)
         )

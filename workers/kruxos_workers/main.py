@@ -19,7 +19,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any, cast
 
 import trio
 
@@ -41,6 +41,8 @@ from kruxos_workers.oauth.life import Life
 from kruxos_workers.settings import Settings, read_settings
 
 BEAT_EVERY_S = 1.0
+CACHES_EVERY_BEATS = 5
+"""A successor may know a little less of caches: that costs a prediction, no call."""
 
 
 def preload() -> None:
@@ -99,7 +101,11 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
         raise SystemExit(EXIT_CONFIGURATION) from None
     limits = Limits(random.random, settings.limits)
     limits.restore(frame.state, time.time())
-    return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits)), link)
+    worker = Worker(settings, client, Gate(limits, lambda: _tell_state(worker)), link)
+    known = frame.state.get("cache")
+    if isinstance(known, dict):
+        worker.caches.restore(cast("dict[str, Any]", known))
+    return worker
 
 
 def _client(
@@ -117,10 +123,12 @@ def _client(
     )
 
 
-def _tell_limits(link: Link, limits: Limits) -> None:
-    now = time.time()
+def _tell_state(worker: Worker) -> None:
+    """Tells what limits the provider, and what a successor has to know of limits and caches."""
+    now, limits = time.time(), worker.gate.limits
     until, reason = limits.cooling(now) or (None, None)
-    link.send(wire.Health(cooling_until=until, reason=reason, state=limits.state(now)))
+    state = {**limits.state(now), "cache": worker.caches.state(now)}
+    worker.outlet.send(wire.Health(cooling_until=until, reason=reason, state=state))
 
 
 def _make_keeper(desk: Desk) -> Keeper | None:
@@ -207,15 +215,17 @@ class Desk:
 
 async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     """A sign of life from the very loop that does the work."""
-    gate = desk.worker.gate
+    worker = desk.worker
+    limits, caches, beats = worker.gate.limits, worker.caches, 0
     while True:
         link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
         desk.worker.client.drop_stale()
         for exchange in desk.exchanges.values():
             exchange.on_beat()
-        if gate.limits.learned:
-            gate.limits.learned = False
-            _tell_limits(link, gate.limits)
+        beats += 1
+        if limits.learned or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
+            limits.learned = caches.learned = False
+            _tell_state(worker)
         await trio.sleep(BEAT_EVERY_S)
 
 

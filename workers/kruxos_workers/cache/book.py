@@ -1,0 +1,288 @@
+"""Which prefixes are probably kept, and what a conversation's past says of its next call.
+
+    a request leaves     its levels' ends are looked up: known ones tell a gap, changed ones that they were lost
+    its answer came      what it read was kept, and is again from when the request began; what it wrote is kept now
+
+A conversation is the agent's name for it, else the agent and its first message. Kept prefixes are the provider's, not
+a conversation's: agents whose requests begin alike share them. A prefix written behind another lives no longer than
+that one. All is bounded; what is used least goes first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from .placement import LEVELS, Kept, Marks, reach
+from .prefix import Chain, Level
+from .rhythm import LIFETIMES_S, Chances, Guess, Rhythm
+
+PREFIXES_MAX = 1024
+CONVERSATIONS_MAX = 256
+AGENTS_MAX = 128
+MESSAGES_MAX = 512
+"""How many messages of a conversation are known one by one, to name the one that changed."""
+PREFIXES_TOLD_MAX = 256
+CONVERSATIONS_TOLD_MAX = 128
+_GUESSES: Mapping[bool, Mapping[Level, Guess]] = {
+    False: {"tools": Guess(0.6, 0.2, 1), "system": Guess(0.6, 0.2, 1), "messages": Guess(0.65, 0.15, 1)},
+    True: {"tools": Guess(0.85, 0.1, 2), "system": Guess(0.85, 0.1, 2), "messages": Guess(0.9, 0.05, 2)},
+}
+"""By whether the call is autonomous."""
+_HALF = 0.5
+
+
+@dataclass(slots=True)
+class Prefix:
+    """A beginning of requests. ``at``: when it was last sent; kept until ``until``, written for ``ttl``."""
+
+    level: Level
+    at: float
+    until: float = 0.0
+    ttl: str = ""
+    tokens: int = 0
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The last request of a conversation, and how much of it was kept, until when."""
+
+    model: str
+    at: float
+    tools: bytes = b""
+    system: bytes = b""
+    plain_system: bytes = b""
+    messages: tuple[bytes, ...] = ()
+    kept_tokens: int = 0
+    until: float = 0.0
+    is_continued: bool = False
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+
+@dataclass(slots=True)
+class Habits:
+    """An agent's own: its rhythm by level, its last prefixes, how many conversations go on after their first call."""
+
+    rhythms: dict[Level, Rhythm] = field(default_factory=lambda: {level: Rhythm() for level in LEVELS})
+    last: dict[Level, bytes] = field(default_factory=dict[Level, bytes])
+    begun: int = 0
+    continued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A request beside what is known: its conversation as it was before, its chances, what of it is kept where."""
+
+    key: str
+    before: Conversation | None
+    chances: dict[Level, Chances]
+    kept: dict[int, Kept]
+
+
+@dataclass(slots=True)
+class Book:
+    """All that is known of one provider's caches. Times are Unix seconds."""
+
+    prefixes: OrderedDict[bytes, Prefix] = field(default_factory=OrderedDict[bytes, Prefix])
+    conversations: OrderedDict[str, Conversation] = field(default_factory=OrderedDict[str, Conversation])
+    agents: OrderedDict[str, Habits] = field(default_factory=OrderedDict[str, Habits])
+
+    def see(self, agent: str, name: str | None, model: str, chain: Chain, now: float, *, autonomous: bool) -> Sight:
+        """A request is about to leave."""
+        key = f"{agent}\nname {name}" if name else f"{agent}\nroot {chain.root().hex()}"
+        before = self.conversations.get(key)
+        habits = _touch(self.agents, agent, Habits, AGENTS_MAX)
+        rhythm = before.rhythm if before else Rhythm()
+        self._count_begun(habits, before)
+        for level in ("tools", "system"):
+            self._hear_level(habits, level, chain, now, known=before is not None)
+        self._hear_tail(habits, rhythm, chain, now, known=before is not None)
+        kept = self._kept(chain, now)
+        for level in LEVELS:
+            at = chain.last(level)
+            if at is not None:
+                digest = chain.blocks[at].digest
+                _touch(self.prefixes, digest, lambda level=level: Prefix(level, now), PREFIXES_MAX).at = now
+                habits.last[level] = digest
+        after = Conversation(model, now, is_continued=before is not None, rhythm=rhythm)
+        _describe(after, chain)
+        if before is not None:
+            after.kept_tokens, after.until = before.kept_tokens, before.until
+        _touch(self.conversations, key, lambda: after, CONVERSATIONS_MAX)
+        self.conversations[key] = after
+        return Sight(key, before, _chances(habits, rhythm, autonomous=autonomous), kept)
+
+    def _count_begun(self, habits: Habits, before: Conversation | None) -> None:
+        if before is None:
+            habits.begun += 1
+        elif not before.is_continued:
+            habits.continued += 1
+
+    def _hear_level(self, habits: Habits, level: Level, chain: Chain, now: float, *, known: bool) -> None:
+        at = chain.last(level)
+        if at is None:
+            return
+        digest = chain.blocks[at].digest
+        prefix = self.prefixes.get(digest)
+        if prefix is not None:
+            habits.rhythms[level].heard(now - prefix.at)
+        elif habits.last.get(level) is not None:
+            habits.rhythms[level].heard(None, 1.0 if known else _HALF)
+
+    def _hear_tail(self, habits: Habits, rhythm: Rhythm, chain: Chain, now: float, *, known: bool) -> None:
+        for block in reversed(chain.blocks):
+            prefix = self.prefixes.get(block.digest)
+            if prefix is not None and prefix.level == "messages":
+                for each in (rhythm, habits.rhythms["messages"]):
+                    each.heard(now - prefix.at)
+                return
+        if known:
+            for each in (rhythm, habits.rhythms["messages"]):
+                each.heard(None)
+
+    def _kept(self, chain: Chain, now: float) -> dict[int, Kept]:
+        found: dict[int, Kept] = {}
+        for at, block in enumerate(chain.blocks):
+            prefix = self.prefixes.get(block.digest)
+            if prefix is not None and prefix.until > now:
+                found[at] = Kept(prefix.ttl, prefix.tokens)
+        return found
+
+    def settle(self, sight: Sight, chain: Chain, marks: Marks, read: int, written: int, started_at: float) -> None:
+        """The answer to a request with these breakpoints says how many tokens it read from the cache, and wrote."""
+        conversation = self.conversations.get(sight.key)
+        if conversation is not None:
+            conversation.kept_tokens = read + written
+        hit = reach(marks, sight.kept) if read else None
+        base = "1h" if hit is None else sight.kept[hit].ttl
+        if not read:
+            self._forget(chain)
+        elif hit is not None:
+            self._renew(chain, hit, started_at)
+        deepest = max(marks, default=None)
+        if deepest is None or not read + written:
+            return
+        scale = (read + written) / max(1, chain.tokens_to(deepest))
+        for at, ttl in marks.items():
+            if hit is not None and at <= hit:
+                continue
+            lasting = min(ttl, base, key=lambda each: LIFETIMES_S[each])
+            self._write(chain, at, lasting, round(chain.tokens_to(at) * scale), started_at)
+        if conversation is not None:
+            prefix = self.prefixes.get(chain.blocks[deepest].digest)
+            conversation.until = 0.0 if prefix is None else prefix.until
+
+    def _write(self, chain: Chain, at: int, ttl: str, tokens: int, started_at: float) -> None:
+        block = chain.blocks[at]
+        prefix = _touch(self.prefixes, block.digest, lambda: Prefix(block.level, started_at), PREFIXES_MAX)
+        prefix.until, prefix.ttl, prefix.tokens = started_at + LIFETIMES_S[ttl], ttl, tokens
+
+    def _renew(self, chain: Chain, hit: int, started_at: float) -> None:
+        """What is read is kept anew, and all that it stands on."""
+        for block in chain.blocks[: hit + 1]:
+            prefix = self.prefixes.get(block.digest)
+            if prefix is not None and prefix.until > started_at:
+                prefix.until = started_at + LIFETIMES_S[prefix.ttl]
+
+    def _forget(self, chain: Chain) -> None:
+        """Nothing was read: nothing of it is kept."""
+        for block in chain.blocks:
+            prefix = self.prefixes.get(block.digest)
+            if prefix is not None:
+                prefix.until = 0.0
+
+    def state(self, now: float) -> dict[str, Any]:
+        """What a successor has to know: small, the newest of it."""
+        kept = [(digest, each) for digest, each in self.prefixes.items() if each.until > now]
+        conversations = list(self.conversations.items())[-CONVERSATIONS_TOLD_MAX:]
+        return {
+            "prefixes": {
+                digest.hex(): [each.level, round(each.at), round(each.until), each.ttl, each.tokens]
+                for digest, each in kept[-PREFIXES_TOLD_MAX:]
+            },
+            "conversations": {
+                key: [
+                    each.model, round(each.at), each.tools.hex(), each.system.hex(), each.plain_system.hex(),
+                    each.kept_tokens, round(each.until), each.rhythm.state(),
+                ]
+                for key, each in conversations
+            },
+            "agents": {
+                name: {level: rhythm.state() for level, rhythm in each.rhythms.items()}
+                for name, each in self.agents.items()
+            },
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over what a forerunner knew; what makes no sense is passed over."""
+        for digest, value in _lists(state.get("prefixes"), 5, PREFIXES_TOLD_MAX):
+            level, at, until, ttl, tokens = value
+            if level in LEVELS and ttl in LIFETIMES_S and _numbers(at, until, tokens) and _is_hex(digest):
+                self.prefixes[bytes.fromhex(digest)] = Prefix(level, at, until, ttl, int(tokens))
+        for key, value in _lists(state.get("conversations"), 8, CONVERSATIONS_TOLD_MAX):
+            model, at, tools, system, plain, tokens, until, rhythm = value
+            digests = [bytes.fromhex(each) for each in (tools, system, plain) if _is_hex(each)]
+            if isinstance(model, str) and len(digests) == 3 and _numbers(at, tokens, until):
+                found = Conversation(model, at, *digests, kept_tokens=int(tokens), until=until, is_continued=True)
+                found.rhythm = Rhythm.from_state(rhythm) or Rhythm()
+                self.conversations[key] = found
+        agents = state.get("agents")
+        for name, value in (
+            list(cast("dict[str, Any]", agents).items())[:AGENTS_MAX] if isinstance(agents, dict) else ()
+        ):
+            habits = Habits()
+            for level in LEVELS:
+                known = Rhythm.from_state(value.get(level)) if isinstance(value, dict) else None
+                habits.rhythms[level] = known or Rhythm()
+            self.agents[str(name)] = habits
+
+
+def _chances(habits: Habits, rhythm: Rhythm, *, autonomous: bool) -> dict[Level, Chances]:
+    """By level; what stands behind something else comes back no more often than that."""
+    guesses = _GUESSES[autonomous]
+    chances = {level: habits.rhythms[level].chances(guesses[level]) for level in ("tools", "system")}
+    usual = habits.rhythms["messages"].chances(guesses["messages"])
+    goes_on = min(1.0, (habits.continued + 2) / (habits.begun + 1)) if not rhythm.seen else 1.0
+    tail = rhythm.chances(Guess(usual.short * goes_on, usual.long * goes_on, guesses["messages"].weight))
+    behind = [chances[level] for level in ("tools", "system") if habits.rhythms[level].seen]
+    most = min((each.short + each.long for each in behind), default=1.0)
+    if tail.short + tail.long > most:
+        share = most / (tail.short + tail.long)
+        tail = Chances(tail.short * share, tail.long * share, tail.seen)
+    return {**chances, "messages": tail}
+
+
+def _describe(conversation: Conversation, chain: Chain) -> None:
+    def end_of(level: Level) -> bytes:
+        return next((block.digest for block in reversed(chain.blocks) if block.level == level), b"")
+
+    conversation.tools, conversation.system = end_of("tools"), end_of("system")
+    conversation.plain_system = chain.plain_system
+    conversation.messages = tuple(block.own for block in chain.blocks if block.level == "messages")[:MESSAGES_MAX]
+
+
+def _touch(table: OrderedDict[Any, Any], key: Any, make: Any, most: int) -> Any:
+    """The table's entry, as the one used last; a new one where there is none, in place of that not used for longest."""
+    if key not in table:
+        table[key] = make()
+        while len(table) > most:
+            table.popitem(last=False)
+    table.move_to_end(key)
+    return table[key]
+
+
+def _lists(value: Any, size: int, most: int) -> list[tuple[str, list[Any]]]:
+    if not isinstance(value, dict):
+        return []
+    items = list(cast("dict[Any, Any]", value).items())[:most]
+    return [(str(key), list(each)) for key, each in items if isinstance(each, (list, tuple)) and len(each) == size]
+
+
+def _numbers(*values: Any) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+
+
+def _is_hex(text: Any) -> bool:
+    return isinstance(text, str) and len(text) % 2 == 0 and set(text) <= set("0123456789abcdef")
