@@ -26,9 +26,9 @@ MESSAGES_MAX = 512
 """How many messages of a conversation are known one by one, to name the one that changed."""
 PREFIXES_TOLD_MAX = 256
 CONVERSATIONS_TOLD_MAX = 128
-_GUESSES: Mapping[bool, Mapping[Level, Guess]] = {
-    False: {"tools": Guess(0.6, 0.2, 1), "system": Guess(0.6, 0.2, 1), "messages": Guess(0.65, 0.15, 1)},
-    True: {"tools": Guess(0.85, 0.1, 2), "system": Guess(0.85, 0.1, 2), "messages": Guess(0.9, 0.05, 2)},
+_GUESSES: Mapping[bool, Guess] = {
+    False: Guess(gap_s=120.0, lost=0.2, weight=2.0, calls=8.0),
+    True: Guess(gap_s=60.0, lost=0.05, weight=2.0, calls=20.0),
 }
 """By whether the call is autonomous."""
 _HALF = 0.5
@@ -36,13 +36,17 @@ _HALF = 0.5
 
 @dataclass(slots=True)
 class Prefix:
-    """A beginning of requests. ``at``: when it was last sent; kept until ``until``, written for ``ttl``."""
+    """A beginning of requests. ``at``: when it was last sent; kept until ``until``, written for ``ttl``.
+
+    ``behind``: the prefix that it was written behind, and is not kept without.
+    """
 
     level: Level
     at: float
     until: float = 0.0
     ttl: str = ""
     tokens: int = 0
+    behind: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -146,9 +150,16 @@ class Book:
         found: dict[int, Kept] = {}
         for at, block in enumerate(chain.blocks):
             prefix = self.prefixes.get(block.digest)
-            if prefix is not None and prefix.until > now:
-                found[at] = Kept(prefix.ttl, prefix.tokens)
+            if prefix is not None and self._is_kept(prefix, now):
+                found[at] = Kept(prefix.ttl, prefix.tokens, block.level)
         return found
+
+    def _is_kept(self, prefix: Prefix | None, now: float) -> bool:
+        while prefix is not None and prefix.until > now:
+            if prefix.behind is None:
+                return True
+            prefix = self.prefixes.get(prefix.behind)
+        return False
 
     def settle(self, sight: Sight, chain: Chain, marks: Marks, read: int, written: int, started_at: float) -> None:
         """The answer to a request with these breakpoints says how many tokens it read from the cache, and wrote."""
@@ -156,7 +167,6 @@ class Book:
         if conversation is not None:
             conversation.kept_tokens = read + written
         hit = reach(marks, sight.kept) if read else None
-        base = "1h" if hit is None else sight.kept[hit].ttl
         if not read:
             self._forget(chain)
         elif hit is not None:
@@ -165,11 +175,12 @@ class Book:
         if deepest is None or not read + written:
             return
         scale = (read + written) / max(1, chain.tokens_to(deepest))
-        for at, ttl in marks.items():
-            if hit is not None and at <= hit:
-                continue
-            lasting = min(ttl, base, key=lambda each: LIFETIMES_S[each])
-            self._write(chain, at, lasting, round(chain.tokens_to(at) * scale), started_at)
+        behind = None if hit is None else chain.blocks[hit].digest
+        for at in sorted(marks):
+            if hit is None or at > hit:
+                self._write(chain, at, marks[at], round(chain.tokens_to(at) * scale), started_at)
+                self.prefixes[chain.blocks[at].digest].behind = behind
+                behind = chain.blocks[at].digest
         if conversation is not None:
             prefix = self.prefixes.get(chain.blocks[deepest].digest)
             conversation.until = 0.0 if prefix is None else prefix.until
@@ -181,10 +192,10 @@ class Book:
 
     def _renew(self, chain: Chain, hit: int, started_at: float) -> None:
         """What is read is kept anew, and all that it stands on."""
-        for block in chain.blocks[: hit + 1]:
-            prefix = self.prefixes.get(block.digest)
-            if prefix is not None and prefix.until > started_at:
-                prefix.until = started_at + LIFETIMES_S[prefix.ttl]
+        prefix = self.prefixes.get(chain.blocks[hit].digest)
+        while prefix is not None and prefix.until > started_at:
+            prefix.until = started_at + LIFETIMES_S[prefix.ttl]
+            prefix = None if prefix.behind is None else self.prefixes.get(prefix.behind)
 
     def _forget(self, chain: Chain) -> None:
         """Nothing was read: nothing of it is kept."""
@@ -199,7 +210,9 @@ class Book:
         conversations = list(self.conversations.items())[-CONVERSATIONS_TOLD_MAX:]
         return {
             "prefixes": {
-                digest.hex(): [each.level, round(each.at), round(each.until), each.ttl, each.tokens]
+                digest.hex(): [
+                    each.level, round(each.at), round(each.until), each.ttl, each.tokens, (each.behind or b"").hex(),
+                ]
                 for digest, each in kept[-PREFIXES_TOLD_MAX:]
             },
             "conversations": {
@@ -217,10 +230,12 @@ class Book:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over what a forerunner knew; what makes no sense is passed over."""
-        for digest, value in _lists(state.get("prefixes"), 5, PREFIXES_TOLD_MAX):
-            level, at, until, ttl, tokens = value
-            if level in LEVELS and ttl in LIFETIMES_S and _numbers(at, until, tokens) and _is_hex(digest):
-                self.prefixes[bytes.fromhex(digest)] = Prefix(level, at, until, ttl, int(tokens))
+        for digest, value in _lists(state.get("prefixes"), 6, PREFIXES_TOLD_MAX):
+            level, at, until, ttl, tokens, behind = value
+            is_whole = _numbers(at, until, tokens) and _is_hex(digest) and _is_hex(behind)
+            if level in LEVELS and ttl in LIFETIMES_S and is_whole:
+                before = bytes.fromhex(behind) or None
+                self.prefixes[bytes.fromhex(digest)] = Prefix(level, at, until, ttl, int(tokens), before)
         for key, value in _lists(state.get("conversations"), 8, CONVERSATIONS_TOLD_MAX):
             model, at, tools, system, plain, tokens, until, rhythm = value
             digests = [bytes.fromhex(each) for each in (tools, system, plain) if _is_hex(each)]
@@ -241,17 +256,19 @@ class Book:
 
 def _chances(habits: Habits, rhythm: Rhythm, *, autonomous: bool) -> dict[Level, Chances]:
     """By level; what stands behind something else comes back no more often than that."""
-    guesses = _GUESSES[autonomous]
-    chances = {level: habits.rhythms[level].chances(guesses[level]) for level in ("tools", "system")}
-    usual = habits.rhythms["messages"].chances(guesses["messages"])
-    goes_on = min(1.0, (habits.continued + 2) / (habits.begun + 1)) if not rhythm.seen else 1.0
-    tail = rhythm.chances(Guess(usual.short * goes_on, usual.long * goes_on, guesses["messages"].weight))
+    guess = _GUESSES[autonomous]
+    chances = {level: habits.rhythms[level].chances(guess) for level in ("tools", "system")}
+    usual = habits.rhythms["messages"]
+    goes_on = 1.0 if rhythm.seen else min(1.0, (habits.continued + 2) / (habits.begun + 1))
+    gap_s = usual.gaps_s / usual.gaps if usual.gaps >= 1.0 else guess.gap_s
+    tail = rhythm.chances(guess._replace(gap_s=gap_s))
+    tail = Chances(tail.short * goes_on, tail.long * goes_on, tail.calls)
     behind = [chances[level] for level in ("tools", "system") if habits.rhythms[level].seen]
     most = min((each.short + each.long for each in behind), default=1.0)
     if tail.short + tail.long > most:
         share = most / (tail.short + tail.long)
-        tail = Chances(tail.short * share, tail.long * share, tail.seen)
-    return {**chances, "messages": tail}
+        tail = Chances(tail.short * share, tail.long * share, tail.calls)
+    return {"tools": chances["tools"], "system": chances["system"], "messages": tail}
 
 
 def _describe(conversation: Conversation, chain: Chain) -> None:

@@ -23,7 +23,7 @@ BREAKPOINTS_MAX = 4
 LOOK_BACK_BLOCKS = 20
 """How many positions a breakpoint looks at, its own included."""
 LEVELS: tuple[Level, ...] = ("tools", "system", "messages")
-_HORIZON_MAX = 20.0
+_CALLS_MAX = 20.0
 _NEARLY = 0.7
 """Lengths are estimated: a prefix this near to the model's minimum may reach it."""
 
@@ -45,6 +45,7 @@ class Kept:
 
     ttl: str
     tokens: int
+    level: Level = "messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _wanted(
 ) -> Marks:
     """Where writing is worth it, the beginning first."""
     deepest = max(kept, default=-1)
-    behind_short = deepest >= 0 and kept[deepest].ttl == "5m"
+    behind_short = deepest >= 0 and kept[deepest].ttl == "5m" and not _is_busy(kept[deepest], chances, rates)
     wanted: Marks = {}
     for level in LEVELS:
         at = chain.last(level)
@@ -121,17 +122,22 @@ def _wanted(
     return wanted
 
 
+def _is_busy(base: Kept, chances: Mapping[Level, Chances], rates: Rates) -> bool:
+    """Whether a prefix of minutes is used so often, by other conversations too, that it lives for hours."""
+    return base.level != "messages" and lifetime(chances[base.level], rates) == "5m"
+
+
 def lifetime(chances: Chances, rates: Rates) -> str | None:
     """For how long something new is written; None: it is cheaper not to.
 
     Unwritten it costs 1, and is written the next time. Written for minutes it costs ``rates.short`` and is written
     again unless it comes back in time. The hour's surcharge is paid once, and saves a rewriting in each later gap that
-    only the hour bridges; how many those are, the past tells.
+    only the hour bridges.
     """
     saved = rates.short - rates.read
-    gaps = max(1.0, min(chances.seen, _HORIZON_MAX, 1.0 / max(chances.lost, 1.0 / _HORIZON_MAX)))
+    calls = min(chances.calls, 1.0 / max(chances.lost, 1.0 / _CALLS_MAX))
     surcharge = rates.long - rates.short
-    if chances.long * gaps * saved > surcharge and (chances.short + chances.long) * saved * gaps > rates.long - 1.0:
+    if chances.long * calls * saved > surcharge and (chances.short + chances.long) * calls * saved > rates.long - 1.0:
         return "1h"
     return "5m" if chances.short * saved > rates.short - 1.0 else None
 

@@ -1,7 +1,9 @@
 """How soon a prefix comes back: what a loop's past says of its next call.
 
-Three things can become of a prefix: it comes back within five minutes, within an hour, or not at all (later, or
-changed). Each is counted, older ones for less, beside a guess to start from.
+Three things can become of a prefix: it comes back within five minutes, within an hour, or not in time (later, or
+changed). Gaps vary, so a loop that has paused for a minute at most may pause for six: the chance of that is what an
+exponential law of unknown rate predicts from the gaps that were (a Lomax tail: a gap beyond t has the chance
+(s / (s + t)) ** n after n gaps that sum up to s). What really happened is counted beside it, older things for less.
 """
 
 from __future__ import annotations
@@ -13,24 +15,33 @@ from typing import NamedTuple
 SHORT_S = 300.0
 LONG_S = 3600.0
 LIFETIMES_S = {"5m": SHORT_S, "1h": LONG_S}
+LAW_WEIGHT = 5.0
+"""How many observations the law is worth."""
 _MEMORY = 0.85
-"""What a count is worth once the next thing has happened."""
+"""What an observation is worth once the next one has come."""
 
 
 class Guess(NamedTuple):
-    """Shares to start from, and how many observations they are worth."""
+    """What is assumed before anything is seen: a usual gap in seconds; a share that is lost, and its weight.
 
-    short: float
-    long: float
+    ``calls``: how many more calls a loop is taken to make.
+    """
+
+    gap_s: float
+    lost: float
     weight: float
+    calls: float
 
 
 class Chances(NamedTuple):
-    """How probable it is that a prefix comes back within five minutes; later, but within an hour. ``seen``: gaps."""
+    """How probable it is that a prefix comes back within five minutes; later, but within an hour.
+
+    ``calls``: how many gaps are probably still to come.
+    """
 
     short: float
     long: float
-    seen: float
+    calls: float
 
     @property
     def lost(self) -> float:
@@ -40,39 +51,53 @@ class Chances(NamedTuple):
 
 @dataclass(slots=True)
 class Rhythm:
-    """The counts of one loop at one level."""
+    """What became of one loop's prefixes; ``gaps_s`` is the sum of ``gaps`` that were seen."""
 
     short: float = 0.0
     long: float = 0.0
     lost: float = 0.0
-    seen: int = 0
+    gaps: float = 0.0
+    gaps_s: float = 0.0
+
+    @property
+    def seen(self) -> bool:
+        """Whether anything is known."""
+        return self.short + self.long + self.lost > 0.0
 
     def heard(self, gap_s: float | None, weight: float = 1.0) -> None:
         """A prefix came back after so many seconds; None: it did not."""
-        self.short, self.long, self.lost = self.short * _MEMORY, self.long * _MEMORY, self.lost * _MEMORY
+        for name in ("short", "long", "lost"):
+            setattr(self, name, getattr(self, name) * _MEMORY)
         if gap_s is None or gap_s > LONG_S:
             self.lost += weight
-        elif gap_s > SHORT_S:
+            return
+        self.gaps, self.gaps_s = self.gaps * _MEMORY + 1.0, self.gaps_s * _MEMORY + gap_s
+        if gap_s > SHORT_S:
             self.long += weight
         else:
             self.short += weight
-        self.seen += 1
 
     def chances(self, guess: Guess) -> Chances:
         """What is to be expected of the next one."""
-        total = self.short + self.long + self.lost + guess.weight
-        short = (self.short + guess.short * guess.weight) / total
-        long = (self.long + guess.long * guess.weight) / total
-        return Chances(short, long, self.seen)
+        came = self.short + self.long
+        lost = (self.lost + guess.lost * guess.weight) / (came + self.lost + guess.weight)
+        beyond_short, beyond_long = self._beyond(SHORT_S, guess), self._beyond(LONG_S, guess)
+        long = (self.long + (beyond_short - beyond_long) * LAW_WEIGHT) / (came + LAW_WEIGHT)
+        short = (self.short + (1.0 - beyond_short) * LAW_WEIGHT) / (came + LAW_WEIGHT)
+        return Chances(short * (1.0 - lost), long * (1.0 - lost), guess.calls)
+
+    def _beyond(self, span_s: float, guess: Guess) -> float:
+        gaps_s, gaps = self.gaps_s + guess.gap_s, self.gaps + 1.0
+        return float((gaps_s / (gaps_s + span_s)) ** gaps)
 
     def state(self) -> list[float]:
         """For a successor."""
-        return [round(self.short, 3), round(self.long, 3), round(self.lost, 3), self.seen]
+        return [round(each, 3) for each in (self.short, self.long, self.lost, self.gaps, self.gaps_s)]
 
     @classmethod
     def from_state(cls, value: object) -> Rhythm | None:
         """From a forerunner's; None where it makes no sense."""
-        if not isinstance(value, Sequence) or len(value) != 4:
+        if not isinstance(value, Sequence) or len(value) != 5:
             return None
-        numbers = [each for each in value if isinstance(each, (int, float)) and 0 <= each < 1e9]
-        return cls(*numbers[:3], seen=int(numbers[3])) if len(numbers) == 4 else None
+        numbers = [float(each) for each in value if isinstance(each, (int, float)) and 0 <= each < 1e9]
+        return cls(*numbers) if len(numbers) == 5 else None
