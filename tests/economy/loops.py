@@ -65,14 +65,18 @@ class Talk:
         ids = [f"call_{self.seed}_{self.count}_{at}" for at in range(calls)]
         path = words(3, self.seed * 1000 + self.count)
         said_text = Text(words(said, self.seed * 2000 + self.count))
-        self.messages.append(Message("assistant", [said_text, *(ToolCall(id, "tool_0", {"path": path}) for id in ids)]))
-        for at, id in enumerate(ids):
+        self.messages.append(
+            Message("assistant", [said_text, *(ToolCall(name, "tool_0", {"path": path}) for name in ids)])
+        )
+        for at, name in enumerate(ids):
             self.messages.append(
-                Message("tool", [ToolResult(id, words(result // calls, self.seed * 3000 + self.count * 50 + at))])
+                Message("tool", [ToolResult(name, words(result // calls, self.seed * 3000 + self.count * 50 + at))])
             )
 
     def request(self) -> Request:
-        return Request([Message.of("system", self.system), *self.messages], tools=list(self.kit), max_output_tokens=4096)
+        return Request(
+            [Message.of("system", self.system), *self.messages], tools=list(self.kit), max_output_tokens=4096
+        )
 
 
 def coding() -> Iterator[Step]:
@@ -87,7 +91,7 @@ def coding() -> Iterator[Step]:
 def researcher() -> Iterator[Step]:
     talk, now = Talk(words(1500, 2), tools(4, 2), 2), START
     talk.user(200)
-    for gap in (40, 70, 90, 400, 60, 120, 200, 80, 500, 90, 60, 100, 90, 120):
+    for gap in (40, 70, 90, 400, 60, 120, 200, 80, 500, 90, 60, 400, 90, 120):
         yield Step(now, "researcher", talk.request(), 600, "autonomous")
         talk.tool_turn(80, 9000)
         now += gap

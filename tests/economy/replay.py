@@ -38,6 +38,7 @@ class Bill:
 
     total: Decimal = Decimal(0)
     input: Decimal = Decimal(0)
+    inputs: list[Decimal] = field(default_factory=list)
     counters: list[Counters] = field(default_factory=list)
 
 
@@ -118,5 +119,6 @@ def replay(steps: Sequence[Step], strategy: Strategy) -> Bill:
         strategy.settle(usage)
         total, inputs = price_of(step, usage)
         bill.total, bill.input = bill.total + total, bill.input + inputs
+        bill.inputs.append(inputs)
         bill.counters.append(counters)
     return bill

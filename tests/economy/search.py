@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 from kruxos import catalog
-from kruxos.dialects.profiles import PROFILES
 from kruxos.simulator.caching import Explicit, Piece, make_cache, pieces_of
 from tests.economy.loops import Step
 from tests.economy.replay import body_of, price_of, usage_of
@@ -33,7 +31,6 @@ class Turn:
     pieces: list[Piece]
     ends: tuple[int, ...]
     earlier: int | None
-    bill_fixed: float = 0.0
 
     def marked(self, option: Option) -> list[Piece]:
         deep, long = option
@@ -42,7 +39,9 @@ class Turn:
             if self.ends[level - 1] >= 0 and len(marks) < BREAKPOINTS_MAX - 1:
                 marks.setdefault(self.ends[level - 1], "1h" if level <= long else "5m")
         if self.earlier is not None and self.earlier <= max(marks, default=self.earlier):
-            marks.setdefault(self.earlier, "1h" if any(at > self.earlier for at, t in marks.items() if t == "1h") else "5m")
+            marks.setdefault(
+                self.earlier, "1h" if any(at > self.earlier for at, t in marks.items() if t == "1h") else "5m"
+            )
         pieces = list(self.pieces)
         for at, ttl in marks.items():
             pieces[at] = Piece(pieces[at].name, pieces[at].tokens, ttl)
@@ -129,13 +128,3 @@ class Search:
                     best, options[:] = cost, trial
             spent += self._input_cost(turn, cache.serve(self._marked[at][options[at]], turn.step.at))
         return best
-
-
-def best_input_cost(steps: Sequence[Step], bound: float) -> float:
-    """The least that the input of the requests to Anthropic can cost, as far as it was found; at most ``bound``."""
-    turns = [step for step in steps if step.sold[0] == "anthropic"]
-    return min(bound, Search(turns).best()[0]) if turns else 0.0
-
-
-__all__ = ["Search", "best_input_cost"]
-_ = accumulate

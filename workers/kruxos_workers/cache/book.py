@@ -27,11 +27,13 @@ MESSAGES_MAX = 512
 PREFIXES_TOLD_MAX = 256
 CONVERSATIONS_TOLD_MAX = 128
 _GUESSES: Mapping[bool, Guess] = {
-    False: Guess(gap_s=120.0, lost=0.2, weight=2.0, calls=8.0),
+    False: Guess(gap_s=120.0, lost=0.2, weight=2.0, calls=2.0, more=1.5),
     True: Guess(gap_s=60.0, lost=0.05, weight=2.0, calls=20.0),
 }
 """By whether the call is autonomous."""
 _HALF = 0.5
+_CERTAIN = 5.0
+"""What an observation is worth that explains itself: a system prompt with a clock changes each time."""
 
 
 @dataclass(slots=True)
@@ -100,9 +102,10 @@ class Book:
         habits = _touch(self.agents, agent, Habits, AGENTS_MAX)
         rhythm = before.rhythm if before else Rhythm()
         self._count_begun(habits, before)
+        weight = 0.0 if before is None else _CERTAIN if _has_clock(before, chain) else 1.0
         for level in ("tools", "system"):
-            self._hear_level(habits, level, chain, now, known=before is not None)
-        self._hear_tail(habits, rhythm, chain, now, known=before is not None)
+            self._hear_level(habits, level, chain, now, weight)
+        self._hear_tail(habits, rhythm, chain, now, weight)
         kept = self._kept(chain, now)
         for level in LEVELS:
             at = chain.last(level)
@@ -124,7 +127,7 @@ class Book:
         elif not before.is_continued:
             habits.continued += 1
 
-    def _hear_level(self, habits: Habits, level: Level, chain: Chain, now: float, *, known: bool) -> None:
+    def _hear_level(self, habits: Habits, level: Level, chain: Chain, now: float, weight: float) -> None:
         at = chain.last(level)
         if at is None:
             return
@@ -133,18 +136,18 @@ class Book:
         if prefix is not None:
             habits.rhythms[level].heard(now - prefix.at)
         elif habits.last.get(level) is not None:
-            habits.rhythms[level].heard(None, 1.0 if known else _HALF)
+            habits.rhythms[level].heard(None, weight or _HALF)
 
-    def _hear_tail(self, habits: Habits, rhythm: Rhythm, chain: Chain, now: float, *, known: bool) -> None:
+    def _hear_tail(self, habits: Habits, rhythm: Rhythm, chain: Chain, now: float, weight: float) -> None:
         for block in reversed(chain.blocks):
             prefix = self.prefixes.get(block.digest)
             if prefix is not None and prefix.level == "messages":
                 for each in (rhythm, habits.rhythms["messages"]):
                     each.heard(now - prefix.at)
                 return
-        if known:
+        if weight:
             for each in (rhythm, habits.rhythms["messages"]):
-                each.heard(None)
+                each.heard(None, weight)
 
     def _kept(self, chain: Chain, now: float) -> dict[int, Kept]:
         found: dict[int, Kept] = {}
@@ -269,6 +272,13 @@ def _chances(habits: Habits, rhythm: Rhythm, *, autonomous: bool) -> dict[Level,
         share = most / (tail.short + tail.long)
         tail = Chances(tail.short * share, tail.long * share, tail.calls)
     return {"tools": chances["tools"], "system": chances["system"], "messages": tail}
+
+
+def _has_clock(before: Conversation, chain: Chain) -> bool:
+    """Whether the system prompt differs from the last one in its numbers only, and has a time in it."""
+    after = Conversation("", 0.0)
+    _describe(after, chain)
+    return chain.has_clock and before.system != after.system and before.plain_system == chain.plain_system
 
 
 def _describe(conversation: Conversation, chain: Chain) -> None:

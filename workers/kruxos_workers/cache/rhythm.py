@@ -24,13 +24,14 @@ _MEMORY = 0.85
 class Guess(NamedTuple):
     """What is assumed before anything is seen: a usual gap in seconds; a share that is lost, and its weight.
 
-    ``calls``: how many more calls a loop is taken to make.
+    ``calls``: how many more calls a loop is taken to make, and ``more`` for each that it has made.
     """
 
     gap_s: float
     lost: float
     weight: float
     calls: float
+    more: float = 0.0
 
 
 class Chances(NamedTuple):
@@ -84,7 +85,8 @@ class Rhythm:
         beyond_short, beyond_long = self._beyond(SHORT_S, guess), self._beyond(LONG_S, guess)
         long = (self.long + (beyond_short - beyond_long) * LAW_WEIGHT) / (came + LAW_WEIGHT)
         short = (self.short + (1.0 - beyond_short) * LAW_WEIGHT) / (came + LAW_WEIGHT)
-        return Chances(short * (1.0 - lost), long * (1.0 - lost), guess.calls)
+        calls = guess.calls + guess.more * self.gaps
+        return Chances(short * (1.0 - lost), long * (1.0 - lost), calls)
 
     def _beyond(self, span_s: float, guess: Guess) -> float:
         gaps_s, gaps = self.gaps_s + guess.gap_s, self.gaps + 1.0
