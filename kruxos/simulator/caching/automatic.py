@@ -40,7 +40,8 @@ RULES: Mapping[str, AutomaticRules] = {
     "glm": AutomaticRules(4, 1, "recorded: from 4 tokens on, to all but one"),
     "grok": AutomaticRules(128, 64, "recorded: multiples of 64, from 128 on"),
     "grok-3": AutomaticRules(2, 1, "recorded: from 2 tokens on, to all but one"),
-    "mistral": AutomaticRules(64, 64, "Mistral docs: prompt caching; recorded: multiples of 64"),
+    "mistral": AutomaticRules(16, 16, "Mistral docs: prompt caching; recorded: multiples of 16"),
+    "mistral-tiny": AutomaticRules(1, 1, "recorded: 10 of 20 tokens"),
     "groq": AutomaticRules(128, 128, "recorded: 1792 of 1795"),
 }  # fmt: skip
 
@@ -49,9 +50,8 @@ def rules_of(provider: str, model: str, *, charges_writes: bool = False) -> Auto
     """The rules of a model's cache; None where nothing is known of one."""
     if provider in ("openai", "openai-codex"):
         return RULES["openai-writes" if charges_writes else "openai"]
-    if provider == "grok" and model.startswith("grok-3"):
-        return RULES["grok-3"]
-    return RULES.get(provider)
+    family = next((name for name in ("grok-3", "mistral-tiny") if model.startswith(name)), provider)
+    return RULES.get(family)
 
 
 @dataclass(slots=True)
