@@ -15,6 +15,7 @@ NOUNS = {
     "status": "what the gateway, its vault and its providers' workers do now",
     "verify": "check that everything is as it should be",
     "chat": "ask a model, from the terminal",
+    "tokens": "count a file's input tokens",
     "model": "providers: add, list, test, remove, defaults",
     "vault": "providers' keys, and where the vault's own key is kept",
     "worker": "the providers' processes: list, restart, stop, start",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from kruxos.client.aio_connector import Connector, EventStream
+    from kruxos.client.call import TokenCount
     from kruxos.client.options import CallOptions
     from kruxos.events import Reply
 
@@ -64,7 +65,7 @@ class Client:
         """Asks, and gives the answer's events as they come: ``async with client.stream("hi") as events: ...``."""
         return self._open_connector().stream(prompt, options)
 
-    async def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> int:
+    async def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> TokenCount:
         """How many input tokens the request has, as the provider counts or, failing that, as the gateway estimates."""
         return await self._open_connector().count_tokens(prompt, options)
 

@@ -15,5 +15,5 @@ CLIENT_COMPACTION = "Not in this version"
 """What happens to a long conversation everywhere else."""
 BATCH: Mapping[str, str] = {"openai-codex": "No (flat rate)", "ollama": "N/A"}
 """Batches of requests at a lower price."""
-COUNTING: Mapping[str, str] = {}
+COUNTING: Mapping[str, str] = dict.fromkeys(("anthropic", "openai", "gemini"), "Yes")
 """Counting a request's tokens before it is sent, by the provider."""

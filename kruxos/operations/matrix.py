@@ -106,7 +106,8 @@ WHY: Mapping[tuple[str, str], str] = {
     ("Ollama", "Thinking"): "whether a local model thinks depends on its family; those that are known are told",
     ("", "Compaction"): "compaction is not in this version: what is too long is refused with its length",
     ("", "Batch"): "batches are not in this version",
-    ("", "Token Pre-flight"): "counting is not in this version",
+    ("OpenAI", "Token Pre-flight"): "the Responses API counts input tokens by an endpoint of its own",
+    ("Gemini", "Token Pre-flight"): "countTokens counts for nothing",
 }
 """Why a cell differs, by provider and column; an empty provider: every one that has no reason of its own."""
 

@@ -140,7 +140,7 @@ class Gateway:
                 finish_reason=row.finish_reason,
                 stream=running.frame.stream,
                 attempts=row.attempts,
-                usage=Usage.from_wire(row.usage),
+                usage=Usage() if running.frame.op == "count_tokens" else Usage.from_wire(row.usage),
                 raw_usage=row.raw_usage,
                 cost=None if total is None else Decimal(total),
                 currency=row.cost.get("currency"),

@@ -15,12 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-import msgpack
 import trio
 
 from kruxos import catalog, wire
-from kruxos.checks import check_request
-from kruxos.codec import decode_request
 from kruxos.dialects.base import Decoder, EncodedRequest, Target
 from kruxos.errors import (
     BadRequestError,
@@ -33,16 +30,17 @@ from kruxos.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
-from kruxos.events import Notice, encode_events
+from kruxos.events import Notice, Usage, encode_events
 from kruxos.messages import THINKING_EFFORTS, Request
 from kruxos_workers.answer import Answer
 from kruxos_workers.cache import Asked, Caches, Caching
-from kruxos_workers.estimate import estimate_tokens
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import Answer as HttpAnswer
-from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
+from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit
 from kruxos_workers.limits import Ask
+from kruxos_workers.preflight import Judged, Preflight, read_request
 from kruxos_workers.settings import FIRST_EVENT_S, Settings
+from kruxos_workers.upstream import request_id, upstream_us
 
 ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
@@ -94,6 +92,7 @@ class Worker:
     outlet: Outlet
     login: Login | None = None
     now: Callable[[], float] = time.time
+    preflight: Preflight = field(default_factory=Preflight)
     caches: Caches = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +119,8 @@ class Exchange:
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _answer: Answer = field(init=False)
     _caching: Caching | None = None
+    _judged: Judged | None = None
+    _target_model: str = ""
     _decoder: Decoder | None = None
     _http: HttpAnswer | None = None
     _limit: TimeLimit = field(default_factory=TimeLimit)
@@ -168,6 +169,7 @@ class Exchange:
     async def _exchange(self) -> wire.Frame:
         request = self._read_request()
         target, encoded = self._encode(request)
+        self._target_model = target.model
         await self._enter(target.model, request)
         if self.worker.login is None:
             return await self._ask(target, encoded)
@@ -235,15 +237,9 @@ class Exchange:
                 "never_sent", UnsupportedError(f"{self.worker.settings.provider} cannot {self.frame.op}")
             )
         try:
-            value = msgpack.unpackb(self.frame.body, max_ext_len=0)
-        except (ValueError, msgpack.exceptions.UnpackException):
-            raise FailedExchange("final", BadRequestError("the request is not msgpack")) from None
-        try:
-            request = decode_request(value)
-            check_request(request)
+            return read_request(self.frame)
         except CallerError as error:
             raise FailedExchange("final", error) from None
-        return request
 
     def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
         settings = self.worker.settings
@@ -305,13 +301,22 @@ class Exchange:
         return instead.new, request
 
     async def _enter(self, model: str, request: Request) -> None:
-        frame = self.frame
-        ask = Ask(frame.id, frame.agent or "", model, estimate_tokens(request), frame.wait_s)
+        frame, row = self.frame, self.worker.settings.shelf.lookup(model)
+        try:
+            self._judged = self.worker.preflight.judge(request, row, model, self._conversation)
+        except CallerError as error:
+            raise FailedExchange("final", error) from None
+        ask = Ask(frame.id, frame.agent or "", model, self._judged.tokens, frame.wait_s)
         try:
             await self.worker.gate.enter(ask)
         except KruxosError as error:
             raise FailedExchange("never_sent", error) from None
         self._entered = True
+
+    @property
+    def _conversation(self) -> str:
+        """What names the call's conversation in this worker; empty where nothing does."""
+        return "" if self._caching is None else self._caching.conversation
 
     def _leave(self, error: KruxosError | None = None) -> None:
         """The call is over without an answer; its place at the provider is free."""
@@ -390,19 +395,26 @@ class Exchange:
             error = otherwise if decoder.error is None or cut_off else decoder.error
             return self._failed(error, _failure_of(error))
         self._entered, usage = False, decoder.ending.usage
-        if self._caching is not None:
-            self._caching.settle(usage)
-            for frame in self._answer.take(self._caching.notices):
-                self.worker.outlet.send(frame)
+        self._learn(usage)
         self.worker.gate.worked(
             self.frame.id, None if usage is None else usage.input_tokens + (usage.output_tokens or 0)
         )
         return self._answer.end(
             decoder.ending,
-            request_id=_request_id(self._http),
-            upstream_us=0 if self._http is None else _upstream_us(self._http.timing),
+            request_id=request_id(self._http),
+            upstream_us=0 if self._http is None else upstream_us(self._http.timing),
             now=self.worker.now(),
         )
+
+    def _learn(self, usage: Usage | None) -> None:
+        """What an answer's usage teaches of caches and lengths."""
+        if self._caching is not None:
+            self._caching.settle(usage)
+            for frame in self._answer.take(self._caching.notices):
+                self.worker.outlet.send(frame)
+        if usage is not None and self._judged is not None and self._target_model:
+            corrections = self.worker.preflight.corrections
+            corrections.learn(self._target_model, self._conversation, self._judged.estimate, usage.input_tokens)
 
     def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
         now = self.worker.now()
@@ -410,7 +422,7 @@ class Exchange:
         error.message = self.worker.client.redact(error.message)
         if error.detail.excerpt is not None:
             error.detail.excerpt = self.worker.client.redact(error.detail.excerpt)
-        error.detail.request_id = error.detail.request_id or _request_id(self._http)
+        error.detail.request_id = error.detail.request_id or request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
         return self._answer.fail(error, failure, self._decoder, now=now)
 
@@ -427,20 +439,3 @@ def _failure_of(error: KruxosError) -> str:
         return "final"
     certain = error.detail.provider_code is not None or error.detail.provider_status is not None
     return "refused" if certain and not isinstance(error, StreamInterruptedError) else "ambiguous"
-
-
-def _upstream_us(timing: Timing) -> int:
-    """How long the provider had it: from the request's first byte to the answer's last."""
-    if timing.request_started_at is None or timing.last_byte_at is None:
-        return 0
-    return round((timing.last_byte_at - timing.request_started_at) * 1e6)
-
-
-_REQUEST_IDS = ("request-id", "x-request-id", "x-oai-request-id", "mistral-correlation-id", "x-generation-id", "cf-ray")
-
-
-def _request_id(http: HttpAnswer | None) -> str | None:
-    """The provider's own name for the exchange, from its answer's headers."""
-    if http is None:
-        return None
-    return next((http.headers[name] for name in _REQUEST_IDS if name in http.headers), None)

@@ -19,7 +19,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import trio
 
@@ -29,6 +29,7 @@ from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos.login import Login
+from kruxos_workers.counting import Counting
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
@@ -148,6 +149,10 @@ def _make_keeper(desk: Desk) -> Keeper | None:
     return keeper
 
 
+Work: TypeAlias = Exchange | Listing | Counting
+_WORK: Mapping[str, type[Listing | Counting]] = {"list_models": Listing, "count_tokens": Counting}
+
+
 @dataclass(slots=True)
 class Desk:
     """The table of attempts under way, and what the supervisor's frames mean for them."""
@@ -157,7 +162,7 @@ class Desk:
     nursery: trio.Nursery
     names: AskedNames
     keeper: Keeper | None = None
-    exchanges: dict[int, Exchange | Listing] = field(default_factory=dict[int, "Exchange | Listing"])
+    exchanges: dict[int, Work] = field(default_factory=dict[int, "Work"])
     draining: bool = False
     leaving: bool = False
 
@@ -174,7 +179,7 @@ class Desk:
         """One frame of the supervisor."""
         match frame:
             case wire.Open():
-                exchange = (Listing if frame.op == "list_models" else Exchange)(self.worker, frame)
+                exchange = _WORK.get(frame.op, Exchange)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
             case wire.Cancel() if frame.id in self.exchanges:
@@ -199,7 +204,7 @@ class Desk:
             case _:
                 pass
 
-    async def _run(self, exchange: Exchange | Listing) -> None:
+    async def _run(self, exchange: Work) -> None:
         try:
             await exchange.run()
         finally:

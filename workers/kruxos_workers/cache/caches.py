@@ -122,6 +122,11 @@ class Caching:
         """Whether the gateway does anything: the call's word, else the provider's setting."""
         return self.caches.is_on if self.wishes.enabled is None else self.wishes.enabled
 
+    @property
+    def conversation(self) -> str:
+        """What the conversation is known by, once the body was seen; empty before, and where nothing is done."""
+        return "" if self._sight is None else self._sight.key
+
     def edit(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body as it is sent: with breakpoints, or with what helps a provider's own cache."""
         if not self.is_on:
