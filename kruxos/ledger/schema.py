@@ -59,7 +59,12 @@ CREATE TABLE keys (
 CREATE INDEX keys_by_time ON keys (at);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE calls ADD COLUMN cost_uncached TEXT;
+ALTER TABLE calls ADD COLUMN cost_reported TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """The script at index N takes a file from version N to N + 1."""
 
 

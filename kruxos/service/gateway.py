@@ -125,7 +125,6 @@ class Gateway:
     def booked(self, running: Running, row: Row) -> None:
         """Puts a row of a call into the ledger."""
         self.teller.booked(running.agent.name, row)
-        total = row.cost.get("total")
         self.ledger.writer.append(
             Call(
                 call_id=running.core.terms.call_id,
@@ -142,7 +141,7 @@ class Gateway:
                 attempts=row.attempts,
                 usage=Usage() if running.frame.op == "count_tokens" else Usage.from_wire(row.usage),
                 raw_usage=row.raw_usage,
-                cost=None if total is None else Decimal(total),
+                cost=_amount(row.cost.get("total")),
                 currency=row.cost.get("currency"),
                 price_row=row.cost.get("row"),
                 billed_maybe=row.billed_maybe,
@@ -150,6 +149,8 @@ class Gateway:
                 upstream_us=row.upstream_us,
                 duration_ms=round(row.elapsed_s * 1000),
                 upstream_request_id=row.upstream_request_id,
+                cost_uncached=_amount(row.cost.get("uncached")),
+                cost_reported=_amount(row.cost.get("reported")),
             )
         )
         running.booked += 1
@@ -363,3 +364,7 @@ def _cache_status(health: Health) -> dict[str, object]:
     """What the worker tells of its prompt cache, without what is for its successor only."""
     told = Fields(Fields(health.state).object("cache"))
     return {"counts": told.object("counts"), "last_miss": told.object("last_miss")} if told.has("counts") else {}
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -137,6 +137,7 @@ class Exchange:
             shelf=settings.shelf,
             model=self.frame.model or settings.model or "",
             stream=self.frame.stream,
+            flat=settings.profile.login,
         )
         self._flowing.set()
         if self.frame.deadline_s is not None:

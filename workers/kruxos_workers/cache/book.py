@@ -241,9 +241,9 @@ class Book:
                 self.prefixes[bytes.fromhex(digest)] = Prefix(level, at, until, ttl, int(tokens), before)
         for key, value in _lists(state.get("conversations"), 8, CONVERSATIONS_TOLD_MAX):
             model, at, tools, system, plain, tokens, until, rhythm = value
-            digests = [bytes.fromhex(each) for each in (tools, system, plain) if _is_hex(each)]
-            if isinstance(model, str) and len(digests) == 3 and _numbers(at, tokens, until):
-                found = Conversation(model, at, *digests, kept_tokens=int(tokens), until=until, is_continued=True)
+            if isinstance(model, str) and all(map(_is_hex, (tools, system, plain))) and _numbers(at, tokens, until):
+                ends = (bytes.fromhex(tools), bytes.fromhex(system), bytes.fromhex(plain))
+                found = Conversation(model, at, *ends, (), int(tokens), until, is_continued=True)
                 found.rhythm = Rhythm.from_state(rhythm) or Rhythm()
                 self.conversations[key] = found
         agents = state.get("agents")
