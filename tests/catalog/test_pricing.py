@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kruxos import catalog
-from kruxos.catalog import Model, price
+from kruxos.catalog import Model, flat, price, with_reported
 from kruxos.events import Usage
 
 NOON_SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
