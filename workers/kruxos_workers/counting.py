@@ -138,8 +138,8 @@ class Counting:
         tokens = self.worker.preflight.estimated(request, model)
         name = self.worker.settings.provider
         message = (
-            f"{name} does not count: {tokens} tokens is an estimate, usually within {ERROR_MEDIAN_PERCENT} percent, "
-            f"{ERROR_P95_PERCENT} at worst for most"
+            f"{name} does not count: {tokens} tokens is an estimate; of short requests half were within "
+            f"{ERROR_MEDIAN_PERCENT} percent, and 95 of 100 within {ERROR_P95_PERCENT}"
         )
         data = {"median_percent": ERROR_MEDIAN_PERCENT, "p95_percent": ERROR_P95_PERCENT}
         return self._answered(row.id if row else model, tokens, [Notice("estimated", message, data)])
