@@ -36,6 +36,11 @@ def agent_socket(data: Path) -> Path:
     return data / "run" / "agents" / "agent.sock"
 
 
+def http_socket(data: Path) -> Path:
+    """The socket for agents that speak HTTP."""
+    return data / "run" / "agents" / "http.sock"
+
+
 def control_socket(data: Path) -> Path:
     """The socket for operators."""
     return data / "run" / "control" / "control.sock"

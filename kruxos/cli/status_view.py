@@ -15,9 +15,10 @@ RECENT_S = 900.0
 
 GATEWAY_KEYS = (
     "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
-    "sessions", "calls", "launcher_pid", "launcher_restarts", "config_problem", "notices",
+    "sessions", "calls", "launcher_pid", "launcher_restarts", "config_problem", "notices", "web",
 )  # fmt: skip
 VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
+WEB_KEYS = ("state", "reason", "since", "pid", "restarts", "address", "socket", "doors")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
     "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
@@ -33,6 +34,8 @@ SCHEMA = """\
   agents             agents that are registered and not revoked
   config_problem     what is wrong with models.yaml as it is on disk; empty: it is in force
   notices            a list of texts
+  web                the web process: state (off, starting, ready, backoff), reason, since, pid, restarts, address (a
+                     URL), socket (a path), doors (whether agents may call through it); null: the gateway does not run
   workers            one object a provider, in the order of models.yaml:
     provider, type, model
     state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
@@ -67,6 +70,8 @@ def to_json(status: Mapping[str, Any]) -> dict[str, Any]:
     shown = {key: status.get(key) for key in GATEWAY_KEYS}
     vault = status.get("vault")
     shown["vault"] = None if vault is None else {key: vault.get(key) for key in VAULT_KEYS}
+    web = status.get("web")
+    shown["web"] = None if web is None else {key: web.get(key) for key in WEB_KEYS}
     shown["workers"] = [{key: worker.get(key) for key in WORKER_KEYS} for worker in status["workers"]]
     return shown
 
@@ -124,10 +129,23 @@ def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterato
     if running:
         yield "Calls", f"{status['calls']} under way"
         yield "Uptime", span(now - status["started_at"])
+    web = web_line(status.get("web"))
+    if web:
+        yield "Web", web
     cages = _cages(status["workers"])
     if cages:
         yield "Cage", clean(cages)
     yield "Data", clean(status["data_directory"])
+
+
+def web_line(web: Mapping[str, Any] | None) -> str:
+    """The web process in a line; empty where it is off."""
+    if web is None or web["state"] == "off":
+        return ""
+    who = "agents and dashboard" if web["doors"] else "dashboard"
+    pid = f" (pid {web['pid']})" if web["pid"] else ""
+    return clean(f"{web['state']}{pid}, {who} at {web['address']}" if web["address"] else
+                 f"{web['state']}{pid}{': ' if web['reason'] else ''}{web['reason']}")  # fmt: skip
 
 
 def _cages(workers: Sequence[Mapping[str, Any]]) -> str:

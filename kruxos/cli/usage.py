@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import time
 from typing import Any
@@ -10,13 +11,18 @@ from typing import Any
 from kruxos.cli import operating
 from kruxos.cli.failing import OK, USAGE, CommandError
 from kruxos.cli.moments import money, parse_since
-from kruxos.cli.parsing import Subparsers, add_json, example_text
+from kruxos.cli.parsing import Subparsers, example_text
 from kruxos.cli.table import Cell, Column, table
 from kruxos.cli.terminal import Terminal, terminal_of
 
 DIMENSIONS = ("agent", "provider", "model", "day")
 _NUMBERS = ("CALLS", "FAILED", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")
 _SAVINGS = ("CALLS", "INPUT", "FROM CACHE", "COST", "SAVED")
+
+_CSV_COUNTS = (
+    "calls", "failed_calls", "unpriced_calls", "billed_maybe_calls", "uncached_input_tokens", "cache_read_tokens",
+    "cache_write_tokens", "output_tokens", "reasoning_tokens",
+)  # fmt: skip
 
 _TEXT = """\
 What was used and what it cost, from the ledger. INPUT counts all input tokens, CACHED those of them that were read from
@@ -25,7 +31,7 @@ a cache; REASONING is within OUTPUT. Days are UTC. A cost is only there where th
 
 def add_parser(subparsers: Subparsers) -> None:
     """The command's options."""
-    examples = "kruxos usage\nkruxos usage --by agent,model --since 7d\nkruxos usage --by day --since 2026-11-01 --json"
+    examples = "kruxos usage\nkruxos usage --by agent,model --since 7d\nkruxos usage --by day --since 2026-11-01 --json\nkruxos usage --by model --csv > usage.csv"
     parser = subparsers.add_parser("usage", description=_TEXT, epilog=example_text(examples))
     parser.add_argument(
         "--by", default="provider", metavar="LIST", help="agent, provider, model, day, joined by commas (provider)"
@@ -35,7 +41,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--agent", help="this agent alone")
     parser.add_argument("--provider", help="this provider alone")
     parser.add_argument("--savings", action="store_true", help="what caches and batches saved against the plain price")
-    add_json(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON, with the same names as in Python")
+    form.add_argument("--csv", action="store_true", help="print CSV: a line for each group and currency")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = operating.operate("usage", wanted)
     if arguments.json:
         operating.print_json(found)
+    elif arguments.csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(found))
     elif not found["rows"]:
         operating.say("Nothing was used.")
     else:
@@ -66,6 +76,18 @@ def _when(text: str | None) -> float | None:
         return None if text is None else parse_since(text, time.time())
     except ValueError as error:
         raise CommandError(f"this is no time: {error}", "kruxos usage --since 7d", USAGE) from None
+
+
+def csv_rows(found: dict[str, Any]) -> list[list[Any]]:
+    """The head, and a row for each group and currency; counts stand in the first row of a group, so columns add up."""
+    by: list[str] = found["by"]
+    rows: list[list[Any]] = [[*by, *_CSV_COUNTS, "cost", "currency"]]
+    for row in found["rows"]:
+        group, counts = [row[word] for word in by], [row[name] for name in _CSV_COUNTS]
+        for currency, cost in row["cost"].items() or [("", "")]:
+            rows.append([*group, *counts, cost, currency])
+            counts = [0] * len(counts)
+    return rows
 
 
 def usage_lines(found: dict[str, Any], terminal: Terminal) -> list[str]:

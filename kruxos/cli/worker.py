@@ -10,7 +10,7 @@ from kruxos.cli import operating
 from kruxos.cli.failing import OK
 from kruxos.cli.log_file import add_log_options, show_log
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
-from kruxos.cli.status_view import worker_lines
+from kruxos.cli.status_view import web_line, worker_lines
 from kruxos.cli.terminal import terminal_of
 
 
@@ -28,6 +28,8 @@ def _list(arguments: argparse.Namespace) -> int:
         operating.print_json(found)
     else:
         operating.show(worker_lines(found["workers"], time.time(), terminal_of(sys.stdout)))
+        if web := web_line(found["web"]):
+            operating.say(f"Web: {web}")
     return OK
 
 

@@ -57,6 +57,10 @@ class Client:
         if connector is not None and self._opened_by == os.getpid():
             await connector.close()
 
+    async def connect(self) -> None:
+        """Connects now, where the first call would: raises ``UnauthorizedError`` for a wrong token, and its like."""
+        await self._open_connector().connect()
+
     async def chat(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> Reply:
         """Asks, and waits for the whole answer. The options are ``kruxos.client.CallOptions``."""
         return await self._open_connector().chat(prompt, options)

@@ -44,6 +44,10 @@ class Connector:
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(None, None, None)
 
+    async def connect(self) -> None:
+        """Connects, unless it is connected."""
+        await self._connected_by(None)
+
     async def chat(self, prompt: str | None, options: CallOptions) -> Reply:
         """A call whose answer comes whole."""
         return await self._ask(opening("chat", prompt, options))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Defaults, ModelsConfig, Provider
+from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Defaults, ModelsConfig, Provider, Telemetry
 from kruxos.config.pasted import Pasted, find_pasted, shown
 from kruxos.config.problems import ConfigError
 from kruxos.config.report import Report
@@ -56,7 +56,8 @@ def _config(data: Any, report: Report) -> ModelsConfig:
         operators=tuple(top.operators or ()),
         agents=tuple(top.agents or ()),
         agents_group=top.agents_group,
-        http=http_of(top.http),
+        http=http_of(top.http, report.below("http")),
+        telemetry=Telemetry(**top.telemetry.model_dump(exclude_none=True)) if top.telemetry else Telemetry(),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from typing import Any, Literal
 
 from kruxos.config.addresses import parse_address
@@ -105,11 +106,29 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """The web process: HTTP doors and dashboard, on loopback only."""
+    """The web process: HTTP doors and dashboard. ``remote``: ``host`` may be an address of the network.
+
+    ``names``: the names under which others reach it, beside its address; what is asked of other names is refused.
+    """
 
     enabled: bool = False
     host: str = "127.0.0.1"
     port: int = 7800
+    remote: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect there."""
+        return ip_address(self.host).is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What operators' own tools are given. ``otlp``: the address of a collector, such as ``http://127.0.0.1:4318``."""
+
+    prometheus: bool = False
+    otlp: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +142,7 @@ class ModelsConfig:
     agents: tuple[int | str, ...] = ()
     agents_group: int | str | None = None
     http: Http = Http()
+    telemetry: Telemetry = Telemetry()
     hints: tuple[Problem, ...] = field(default=(), compare=False)
 
 

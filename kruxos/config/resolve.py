@@ -201,6 +201,13 @@ def _check_plain_http(auth: Auth, base_url: str, proxy: str | None, report: Repo
         report.wrong("proxy", "a key would travel to the proxy in clear text", "write `proxy: none`")
 
 
-def http_of(fields: HttpFields | None) -> Http:
-    """The web process' settings."""
-    return Http(**fields.model_dump(exclude_none=True)) if fields else Http()
+def http_of(fields: HttpFields | None, report: Report) -> Http:
+    """The web process' settings. It listens on this machine alone, unless the file says plainly that it may not."""
+    if fields is None:
+        return Http()
+    given = {"enabled": True} | fields.model_dump(exclude_none=True)
+    http = Http(**given | {"names": tuple(fields.names or ())})
+    if not (http.is_loopback or http.remote):
+        fix = "127.0.0.1; or `remote: true`, behind something that speaks TLS"
+        report.wrong("host", "agents' tokens and prompts would travel in clear text", fix)
+    return http

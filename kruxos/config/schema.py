@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
@@ -32,6 +33,7 @@ _MEMORY_MIN_BYTES = 64 * 10**6
 _MEMORY = re.compile(r"([0-9]{1,15})\s*([A-Za-z]*)")
 _USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]{0,127}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADERS_RESERVED = frozenset({
     "accept-encoding", "api-key", "authorization", "connection", "content-encoding", "content-length", "content-type",
@@ -58,10 +60,19 @@ def _check_proxy(text: str) -> str:
     return text if text == "none" else _check_address(text)
 
 
-def _check_loopback(text: str) -> str:
-    if text not in ("127.0.0.1", "::1", "localhost"):
-        raise ValueError("must be this machine: 127.0.0.1, ::1 or localhost")
-    return text
+def _check_host(text: str) -> str:
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError("must be an address such as 127.0.0.1 or ::1") from None
+
+
+def _check_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError("must be a host's name, without port")
+    return text.lower()
 
 
 def _check_path(text: str) -> str:
@@ -212,11 +223,20 @@ class DefaultFields(_Level):
 
 
 class HttpFields(_Level):
-    """``http:``: the web process."""
+    """``http:``: the web process. The block enables it, unless it says otherwise."""
 
     enabled: bool | None = None
-    host: Annotated[str, AfterValidator(_check_loopback)] | None = None
+    host: Annotated[str, AfterValidator(_check_host)] | None = None
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    remote: bool | None = None
+    names: Annotated[list[Annotated[str, AfterValidator(_check_name)]], Field(max_length=32)] | None = None
+
+
+class TelemetryFields(_Level):
+    """``telemetry:``: what operators' own tools are given."""
+
+    prometheus: bool | None = None
+    otlp: Url | None = None
 
 
 class TopFields(_Level):
@@ -232,6 +252,7 @@ class TopFields(_Level):
     agents: list[User] | None = None
     agents_group: User | None = None
     http: HttpFields | None = None
+    telemetry: TelemetryFields | None = None
 
 
 _LEVELS: dict[str, type[BaseModel]] = {
@@ -241,6 +262,7 @@ _LEVELS: dict[str, type[BaseModel]] = {
     "prices": PriceFields,
     "defaults": DefaultFields,
     "http": HttpFields,
+    "telemetry": TelemetryFields,
 }
 _OTHER_WORDS = {
     "api_base": "base_url", "apibase": "base_url", "url": "base_url", "host": "endpoint", "provider": "type",

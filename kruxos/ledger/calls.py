@@ -119,12 +119,15 @@ def read_calls(
 
 def read_log(
     database: Database, *, agent: str | None = None, provider: str | None = None, since: float = 0.0, after: int = 0,
-    limit: int = 100,
+    limit: int = 100, forward: bool = False,
 ) -> tuple[list[Call], int]:  # fmt: skip
     """The latest steps in the order in which they ended, the newest last; and a cursor.
 
-    Given as ``after``, the cursor brings what was written since, and nothing twice.
+    Given as ``after``, the cursor brings what was written since, and nothing twice. ``forward``: of what was written
+    since, the first ones and not the last, so that who goes on from cursor to cursor leaves nothing out.
     """
+    if forward:
+        return _read_on(database, after, limit)
     with database.reading() as connection:
         (cursor,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM calls").fetchone()
         rows = connection.execute(
@@ -133,6 +136,16 @@ def read_log(
             (after, cursor, since, agent, provider, limit),
         ).fetchall()
     return [_call(row) for row in reversed(rows)], cursor
+
+
+def _read_on(database: Database, after: int, limit: int) -> tuple[list[Call], int]:
+    with database.reading() as connection:
+        rows = connection.execute(
+            "SELECT rowid, * FROM calls WHERE rowid > ? ORDER BY rowid LIMIT ?", (after, limit)
+        ).fetchall()
+        (newest,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM calls").fetchone()
+    # A file that was set aside as damaged leaves a cursor behind that is ahead of everything.
+    return [_call(row[1:]) for row in rows], rows[-1][0] if rows else min(after, newest)
 
 
 def prune_calls(database: Database, before: float) -> int:

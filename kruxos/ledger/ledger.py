@@ -45,10 +45,12 @@ class Ledger:
 
     def log(
         self, *, agent: str | None = None, provider: str | None = None, since: float = 0.0, after: int = 0,
-        limit: int = 100,
+        limit: int = 100, forward: bool = False,
     ) -> tuple[list[Call], int]:  # fmt: skip
         """The latest steps, the newest last, and a cursor: see ``kruxos.ledger.calls.read_log``."""
-        return read_log(self._database, agent=agent, provider=provider, since=since, after=after, limit=limit)
+        return read_log(
+            self._database, agent=agent, provider=provider, since=since, after=after, limit=limit, forward=forward
+        )
 
     def lately(self, provider: str, since: float) -> Lately:
         """What became of a provider's calls that began since a time (Unix seconds)."""

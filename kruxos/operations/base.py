@@ -55,6 +55,10 @@ class LiveGateway(Protocol):
         """Who answers an agent is another from its next call on, also in sessions that are open."""
         ...
 
+    async def start_web(self) -> dict[str, Any]:
+        """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
+        ...
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
         ...

@@ -21,7 +21,7 @@ async def list_calls(context: Context, arguments: dict[str, Any]) -> dict[str, A
     """The latest steps of calls in the order in which they ended, the newest last. Costs are decimal text.
 
     Arguments: ``limit`` (at most 1000), ``agent``, ``provider``, ``since`` (Unix seconds); ``after``, the ``cursor`` of
-    an earlier answer, for what came since.
+    an earlier answer, for what came since; ``forward``, with ``after`` alone: of these the first ones.
     """
     fields = Fields(arguments)
     limit = fields.maybe_integer("limit", low=1, high=CALLS_MAX) or CALLS_MAX
@@ -30,6 +30,7 @@ async def list_calls(context: Context, arguments: dict[str, Any]) -> dict[str, A
         "provider": fields.maybe_text("provider", limit=_NAME_CHARS_MAX),
         "since": fields.maybe_number("since", low=0.0) or 0.0,
         "after": fields.maybe_integer("after", low=0) or 0,
+        "forward": fields.boolean("forward", default=False),
     }
     running = context.gateway is not None
     if not context.has_ledger:

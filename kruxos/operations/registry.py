@@ -18,13 +18,14 @@ from kruxos.operations import (
     usage,
     vault,
     verification,
+    web,
     workers,
 )
 from kruxos.operations.base import Operation
 
 _MODULES = (
     workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
-    agents, usage, logs, events,
+    agents, usage, logs, events, web,
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

@@ -52,8 +52,9 @@ async def _from_disk(context: Context) -> dict[str, Any]:
 
 
 async def list_workers(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The workers, as ``status`` has them."""
-    return {"workers": context.running().status()["workers"]}
+    """The workers, and the web process, as ``status`` has them."""
+    status = context.running().status()
+    return {"workers": status["workers"], "web": status["web"]}
 
 
 async def restart(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from kruxos import __version__, catalog, wire
 from kruxos.config import models_file
 from kruxos.config.difference import difference
 from kruxos.config.directory import DataDirectory
-from kruxos.config.model import ModelsConfig, destination
+from kruxos.config.model import Http, ModelsConfig, destination
 from kruxos.config.model import Provider as Configured
 from kruxos.config.problems import SetupError
 from kruxos.config.secret import Secret
@@ -40,6 +40,7 @@ from kruxos.service.providers import Provider, Setup
 from kruxos.service.setups import login_of, routing_facts, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.service.telling import Teller
+from kruxos.service.web import WebProcess
 from kruxos.transport import Peer
 from kruxos.vault.vault import Vault, record_name
 from kruxos.wire import Health, Open
@@ -69,6 +70,9 @@ class Gateway:
     calls: Calls = field(init=False)
     keybook: KeyBook = field(init=False)
     door: AgentDoor = field(init=False)
+    web: WebProcess = field(init=False)
+    http: Http | None = None
+    """What the command line says of the web process; it counts before models.yaml."""
 
     def __post_init__(self) -> None:
         self.keybook = KeyBook(self.ledger.keys)
@@ -196,6 +200,7 @@ class Gateway:
         self.calls.facts = routing_facts(config)
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
         self.fleet.configure(enabled, set(changes.changed))
+        self.web.configure(self.http or config.http, config.telemetry)
         told = [
             f"{word} {', '.join(sorted(names))}"
             for word, names in (("added", changes.added), ("changed", changes.changed), ("removed", changes.removed))
@@ -237,6 +242,11 @@ class Gateway:
             if session.agent.name == agent.name:
                 session.agent = agent
 
+    async def start_web(self) -> dict[str, Any]:
+        """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
+        await self.web.start()
+        return self.web.to_wire()
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
         reader = _Waiter()
@@ -271,6 +281,7 @@ class Gateway:
             launcher_pid=self.launching.pid,
             launcher_restarts=self.launching.restarts,
             config_problem=self.config_problem,
+            web=self.web.to_wire(),
             notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
         )
 

@@ -18,7 +18,7 @@ from kruxos import __version__
 from kruxos.config import models_file
 from kruxos.config.directory import DataDirectory
 from kruxos.config.lock import DirectoryLock
-from kruxos.config.model import ModelsConfig
+from kruxos.config.model import Http, ModelsConfig
 from kruxos.config.problems import SetupError
 from kruxos.cores.idempotency import KEEP_S
 from kruxos.launcher import linux
@@ -38,6 +38,7 @@ from kruxos.service.setups import routing_facts
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
 from kruxos.service.watch import watch
+from kruxos.service.web import WebProcess
 from kruxos.transport import AddressUnusableError, Peer, Transport
 from kruxos.transport.nng import NngTransport
 from kruxos.transport.sockets import check_address, check_session_address
@@ -54,9 +55,10 @@ REAP_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """How to serve. ``echo``: the log goes to standard error too."""
+    """How to serve. ``echo``: the log goes to standard error too. ``http``: what counts before models.yaml's."""
 
     echo: bool = True
+    http: Http | None = None
 
 
 def serve(data: DataDirectory, options: ServeOptions) -> int:
@@ -76,7 +78,7 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, options.http)
     return 0
 
 
@@ -123,9 +125,15 @@ def _tell_start(data: DataDirectory, vault: Vault, *, fresh: bool, notice: str) 
 
 
 async def _run(
-    data: DataDirectory, vault: Vault, ledger: Ledger, teller: Teller, config: ModelsConfig, problem: str
+    data: DataDirectory,
+    vault: Vault,
+    ledger: Ledger,
+    teller: Teller,
+    config: ModelsConfig,
+    problem: str,
+    http: Http | None,
 ) -> None:
-    log_fd = os.open(data.logs / "launcher.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
     stopping = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -135,6 +143,7 @@ async def _run(
                 launching, timers, nursery, gateway.setup_of, gateway.log_of, teller.changed, gateway,
                 cooled=teller.cooling,
             )  # fmt: skip
+            gateway.web, gateway.http = WebProcess(data.root, web_log_fd), http
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
@@ -144,6 +153,7 @@ async def _run(
             nursery.start_soon(gateway.keybook.run)
             nursery.start_soon(_reap_strays, gateway)
             _open_doors(gateway, NngTransport(nursery), nursery)
+            nursery.start_soon(gateway.web.run)
             gateway.apply(config)
             nursery.start_soon(watch, data.models, gateway.reload)
             LOG.info("listening at %s", agent_socket(data.root))
@@ -153,7 +163,12 @@ async def _run(
             await _drain(gateway)
             nursery.cancel_scope.cancel()
     os.close(log_fd)
+    os.close(web_log_fd)
     LOG.info("stopped")
+
+
+def _open_log(data: DataDirectory, name: str) -> int:
+    return os.open(data.logs / f"{name}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _remember_keys(gateway: Gateway) -> None:
@@ -221,7 +236,7 @@ async def _reap_strays(gateway: Gateway) -> None:
 
 def _known_pids(gateway: Gateway) -> set[int | None]:
     workers = {each.pid for provider in gateway.fleet.providers.values() for each in provider.processes.values()}
-    return workers | {gateway.launching.pid, gateway.launching.process_pid}
+    return workers | {gateway.launching.pid, gateway.launching.process_pid, gateway.web.status.pid}
 
 
 def _notify_ready() -> None:

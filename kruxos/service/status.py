@@ -84,6 +84,8 @@ class GatewayStatus:
     """What is wrong with models.yaml as it is on disk; empty: it is in force."""
     notices: list[str]
     """What an operator should know."""
+    web: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The web process (``kruxos.service.web.WebStatus``)."""
 
     def to_wire(self) -> dict[str, Any]:
         """As plain values."""

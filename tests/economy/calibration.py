@@ -92,7 +92,8 @@ def _content(part: ToolResult) -> str:
 
 def fitted(family: Sequence[Sample]) -> tuple[float, ...]:
     """The weights with the least errors, outliers counting for less, pulled towards what is usual."""
-    weights, trust = PRIOR, [1.0] * len(family)
+    weights: tuple[float, ...] = PRIOR
+    trust = [1.0] * len(family)
     for _ in range(_ROUNDS):
         size = len(PRIOR)
         left = [[_STRENGTH[i] if i == j else 0.0 for j in range(size)] for i in range(size)]

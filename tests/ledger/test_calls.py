@@ -75,6 +75,25 @@ def test_the_latest_calls_come_first_and_as_many_as_wanted(ledger: Ledger) -> No
     assert [call.call_id for call in ledger.calls(agent="a1")] == ["c-3", "c-1"]
 
 
+def test_who_reads_on_from_cursor_to_cursor_leaves_nothing_out(ledger: Ledger) -> None:
+    found: list[str] = []
+    cursor = 0
+    for number in range(7):
+        ledger.writer.append(replace(CALL, call_id=f"c-{number}"))
+    ledger.writer.flush()
+    while calls := (page := ledger.log(after=cursor, limit=3, forward=True))[0]:
+        found += [call.call_id for call in calls]
+        cursor = page[1]
+    assert found == [f"c-{number}" for number in range(7)]
+    assert ledger.log(after=cursor, forward=True) == ([], cursor)
+
+
+def test_a_cursor_of_a_file_that_was_set_aside_begins_again(ledger: Ledger) -> None:
+    ledger.writer.append(CALL)
+    ledger.writer.flush()
+    assert ledger.log(after=1_000, forward=True) == ([], 1)
+
+
 def test_a_large_queue_is_written_in_several_transactions(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TRANSACTION_ROWS_MAX", 3)
     for number in range(8):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,3 +42,11 @@ def open_vault(data: DataDirectory) -> Iterator[Callable[..., Vault]]:
 @pytest.fixture
 def vault(open_vault: Callable[..., Vault]) -> Vault:
     return open_vault()
+
+
+def change(data: DataDirectory, statement: str, *values: object) -> None:
+    """What somebody with an SQLite shell would do to the file."""
+    connection = sqlite3.connect(data.vault)
+    with connection:
+        connection.execute(statement, values)
+    connection.close()

@@ -91,8 +91,8 @@ class Counting:
                 last = self._failed(error, "final" if isinstance(error, CallerError) else "refused")
         if last is None:
             is_late = trio.current_time() >= self.scope.deadline
-            error = DeadlineExceededError("the count took too long") if is_late else CancelledError("cancelled")
-            last = self._failed(error, "refused")
+            ended = DeadlineExceededError("the count took too long") if is_late else CancelledError("cancelled")
+            last = self._failed(ended, "refused")
         self.worker.outlet.send(last)
 
     async def _count(self) -> wire.Frame:

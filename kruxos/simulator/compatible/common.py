@@ -144,3 +144,18 @@ def take_calls(outgoing: Outgoing) -> list[Wire]:
     calls = [outgoing.held[index] for index in sorted(outgoing.held)]
     outgoing.held.clear()
     return calls
+
+
+def call_id(name: str) -> str:
+    """An id of a tool call as OpenAI's own look."""
+    return f"call_{name[:24]}"
+
+
+def answer_id(request_id: str) -> str:
+    """An id of an answer as OpenAI's own look."""
+    return f"chatcmpl-{request_id.removeprefix('req_')[:29]}"
+
+
+def without_effort(body: Wire) -> Wire:
+    """The body without the effort, whose words here are not those of OpenAI."""
+    return {name: value for name, value in body.items() if name != "reasoning_effort"}

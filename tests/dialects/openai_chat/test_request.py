@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -13,13 +12,10 @@ from kruxos.messages import (
     Document,
     Image,
     Message,
-    Native,
     OutputFormat,
     ProviderState,
-    Request,
     Text,
     Thinking,
-    ThinkingEffort,
     Tool,
     ToolCall,
     ToolResult,
@@ -438,28 +434,3 @@ def test_an_effort_that_a_provider_is_not_told_yet_is_told_to_the_agent() -> Non
     body, encoded = encode(ask(thinking_effort="high"), target("groq"))
     assert "reasoning_effort" not in body
     assert codes(encoded.notices) == ["parameter_dropped"]
-
-
-def native(body: object, effort: ThinkingEffort | None = None) -> Request:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Request([], native=Native("openai-chat", data), thinking_effort=effort)
-
-
-def test_a_native_request_goes_on_byte_for_byte_where_nothing_has_to_change() -> None:
-    body = b'{"model": "gpt-4o", "messages": [], "x_new": [1.0]}'
-    _, encoded = encode(native(body), openai_chat("gpt-4o", stream=False))
-    assert encoded.http.body == body
-
-
-def test_in_a_native_request_only_model_stream_and_effort_are_set() -> None:
-    given = {"model": "other", "messages": [], "logit_bias": {"1": 2}, "stream_options": {"x": 1}}
-    body, _ = encode(native(given, "max"), openai_chat("gpt-5.4"))
-    options = {"x": 1, "include_usage": True}
-    assert body == {**given, "model": "gpt-5.4", "reasoning_effort": "xhigh", "stream": True, "stream_options": options}
-    body, _ = encode(native(given), target("mistral", "m"))
-    assert "stream_options" not in body
-
-
-def test_a_native_body_that_is_no_object_is_a_bad_request() -> None:
-    with pytest.raises(BadRequestError):
-        encode(native(b"[]"), openai_chat())

@@ -177,7 +177,7 @@ def test_marks_are_never_more_than_four_and_hours_stand_first(
     for wished in own:  # the agent's own keep the rules
         ttl = None if count >= 4 or (seen_short and wished == "1h") else wished
         seen_short, count = seen_short or ttl == "5m", count + (ttl is not None)
-        blocks.append(text(**({"cache_control": {"type": "ephemeral", "ttl": ttl}} if ttl else {})))
+        blocks.append(text() | ({"cache_control": {"type": "ephemeral", "ttl": ttl}} if ttl else {}))
     value = chain(body(*blocks))
     marks = place(
         value, {at: Kept(ttl, 5000) for at, ttl in kept.items() if at < len(value.blocks)}, chances, minimum=1024

@@ -27,8 +27,7 @@ class Opener:
 
     async def open(self) -> Connection:
         """A connection that has carried nothing yet. Raises the ``KruxosError`` that says what is in the way."""
-        first = self._origin if self._proxy is None else self._proxy.origin
-        stream = await self._network.connect_tcp(first.host, first.port)
+        stream = await self._connected()
         try:
             if self._proxy is not None:
                 stream = await self._secured(stream, self._proxy.origin)
@@ -38,6 +37,16 @@ class Opener:
             stream.abort()
             raise
         return Connection(stream, trio.current_time())
+
+    async def _connected(self) -> Stream:
+        if self._proxy is None:
+            return await self._network.connect_tcp(self._origin.host, self._origin.port)
+        first = self._proxy.origin
+        try:
+            return await self._network.connect_tcp(first.host, first.port)
+        except ProviderUnreachableError as error:  # else it would read as if the provider were down
+            message = f"the proxy {first.authority} cannot be reached ({error.message})"
+            raise ProviderUnreachableError(f"{message}; check `proxy` in models.yaml") from None
 
     async def _secured(self, stream: Stream, origin: Origin) -> Stream:
         if not origin.secure:
