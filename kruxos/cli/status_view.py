@@ -256,8 +256,9 @@ def _worker_todo(worker: Mapping[str, Any], defaults: Mapping[str, str], now: fl
 
 def _missed(worker: Mapping[str, Any], now: float) -> str:
     """That the prompt cache was missed lately, by whom and why; empty where it was not."""
-    cache = worker.get("cache") or {}
-    counts, last = cache.get("counts") or {}, cache.get("last_miss") or {}
+    cache: dict[str, Any] = worker.get("cache") or {}
+    counts: dict[str, int] = cache.get("counts") or {}
+    last: dict[str, Any] = cache.get("last_miss") or {}
     if not last or now - last["at"] > RECENT_S:
         return ""
     share = f"{counts['missed']} of {counts['expected']} prompt cache hits that were expected were missed"

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kruxos.cli.failing import OK, CommandError
 from kruxos.cli.parsing import Subparsers, add_json, example_text
@@ -76,9 +76,10 @@ _KNOWN = ("messages", "system", "tools", "tool_choice", "output_format", "thinki
 def _question(text: str) -> dict[str, Any]:
     """A request's options where the file is one, else the text as a prompt's message."""
     try:
-        value = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict) and isinstance(value.get("messages"), list):
+        found = None
+    value = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if isinstance(value.get("messages"), list):
         return {name: value[name] for name in _KNOWN if value.get(name) is not None}
     return {"messages": [{"role": "user", "content": text}]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -168,7 +168,7 @@ def _read(data: bytes, name: str) -> int:
         value = parse_json(data)
     except ValueError:
         value = None
-    tokens: Any = value.get(name) if isinstance(value, dict) else None
+    tokens: Any = cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
         raise ProviderProtocolError("the provider's count holds no number of tokens")
     return tokens

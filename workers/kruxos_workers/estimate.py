@@ -21,6 +21,8 @@ from functools import lru_cache
 from kruxos.messages import Document, Image, Part, Request, Text, Thinking, Tool, ToolCall, ToolResult, compact_json
 
 TOOLS_KNOWN = 512
+TEXTS_KNOWN = 8192
+_LONG_CHARS = 256
 CORRECTIONS_MAX = 256
 _LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))
 _DIGITS = b"0123456789"
@@ -75,7 +77,22 @@ def family_of(model: str) -> Family:
 
 
 def text_tokens(text: str) -> float:
-    """A text's tokens, whoever counts them."""
+    """A text's tokens, whoever counts them. Long ones come again with each call of a loop, and are looked at once."""
+    if len(text) < _LONG_CHARS:
+        return _text_tokens(text)
+    key = hash(text)
+    known = _KNOWN.get(key)
+    if known is None:
+        known = _KNOWN[key] = _text_tokens(text)
+        if len(_KNOWN) > TEXTS_KNOWN:
+            _KNOWN.popitem(last=False)
+    return known
+
+
+_KNOWN: OrderedDict[int, float] = OrderedDict()
+
+
+def _text_tokens(text: str) -> float:
     data = text.encode("utf-8", "surrogatepass")
     size, lines = len(data), data.count(b"\n")
     letters, digits = size - len(data.translate(None, _LETTERS)), size - len(data.translate(None, _DIGITS))

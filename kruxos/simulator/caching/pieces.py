@@ -81,7 +81,8 @@ def _with_automatic(body: Mapping[str, Any], found: list[tuple[str, Any]], piece
 
 def _scaled(counts: list[int], total: int) -> list[int]:
     whole = sum(counts) or 1
-    ends, running = [], 0
+    ends: list[int] = []
+    running = 0
     for count in counts:
         running += count
         ends.append(round(running * total / whole))
@@ -96,7 +97,7 @@ def _count(value: Any) -> int:
 def _bare(value: Any) -> Any:
     if isinstance(value, dict) and _MARK in value:
         return {name: inner for name, inner in cast("dict[str, Any]", value).items() if name != _MARK}
-    return value
+    return cast("Any", value)
 
 
 def _mark(value: Any) -> str | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from .placement import LEVELS, Kept, Marks, reach
@@ -111,7 +112,7 @@ class Book:
             at = chain.last(level)
             if at is not None:
                 digest = chain.blocks[at].digest
-                _touch(self.prefixes, digest, lambda level=level: Prefix(level, now), PREFIXES_MAX).at = now
+                _touch(self.prefixes, digest, partial(Prefix, level, now), PREFIXES_MAX).at = now
                 habits.last[level] = digest
         after = Conversation(model, now, is_continued=before is not None, rhythm=rhythm)
         _describe(after, chain)
@@ -252,7 +253,8 @@ class Book:
         ):
             habits = Habits()
             for level in LEVELS:
-                known = Rhythm.from_state(value.get(level)) if isinstance(value, dict) else None
+                told = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+                known = Rhythm.from_state(told.get(level))
                 habits.rhythms[level] = known or Rhythm()
             self.agents[str(name)] = habits
 
@@ -304,7 +306,8 @@ def _lists(value: Any, size: int, most: int) -> list[tuple[str, list[Any]]]:
     if not isinstance(value, dict):
         return []
     items = list(cast("dict[Any, Any]", value).items())[:most]
-    return [(str(key), list(each)) for key, each in items if isinstance(each, (list, tuple)) and len(each) == size]
+    lists = [(str(key), list(cast("list[Any]", each))) for key, each in items if isinstance(each, (list, tuple))]
+    return [(key, each) for key, each in lists if len(each) == size]
 
 
 def _numbers(*values: Any) -> bool:

@@ -93,10 +93,10 @@ def chain_of(dialect: str, body: Mapping[str, Any]) -> Chain | None:
         level_before = level
         text = _text(value)
         data = text.encode("utf-8", "surrogatepass")
-        running.update(b"%d\n%b" % (len(place), data))
+        own = hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
+        running.update(own)
         if level == "system":
             system.append(text)
-        own = hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
         blocks.append(Block(level, place, running.copy().digest(), own, _tokens(value, text), *_marking(value)))
     words = "".join(system)
     plain = hashlib.blake2b(_NUMBERS.sub("#", words).encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES)

@@ -8,9 +8,8 @@ exponential law of unknown rate predicts from the gaps that were (a Lomax tail: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 SHORT_S = 300.0
 LONG_S = 3600.0
@@ -99,7 +98,8 @@ class Rhythm:
     @classmethod
     def from_state(cls, value: object) -> Rhythm | None:
         """From a forerunner's; None where it makes no sense."""
-        if not isinstance(value, Sequence) or len(value) != 5:
+        if not isinstance(value, (list, tuple)):
             return None
-        numbers = [float(each) for each in value if isinstance(each, (int, float)) and 0 <= each < 1e9]
-        return cls(*numbers) if len(numbers) == 5 else None
+        given = list(cast("list[object]", value))
+        numbers = [float(each) for each in given if isinstance(each, (int, float)) and 0 <= each < 1e9]
+        return cls(*numbers) if len(numbers) == len(given) == 5 else None
