@@ -60,11 +60,23 @@ CREATE INDEX keys_by_time ON keys (at);
 """
 
 _VERSION_2 = """
+ALTER TABLE agents ADD COLUMN effort TEXT;
+ALTER TABLE agents ADD COLUMN policy TEXT;
+ALTER TABLE calls ADD COLUMN estimated_tokens INTEGER;
+ALTER TABLE calls ADD COLUMN estimated_cost TEXT;
+CREATE TABLE defaults (
+    role TEXT PRIMARY KEY,
+    provider TEXT NOT NULL,
+    until REAL NOT NULL
+);
+"""
+
+_VERSION_3 = """
 ALTER TABLE calls ADD COLUMN cost_uncached TEXT;
 ALTER TABLE calls ADD COLUMN cost_reported TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The script at index N takes a file from version N to N + 1."""
 
 

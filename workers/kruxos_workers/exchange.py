@@ -39,6 +39,7 @@ from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit
 from kruxos_workers.limits import Ask
 from kruxos_workers.preflight import Judged, Preflight, read_request
+from kruxos_workers.remaining import Remains
 from kruxos_workers.settings import FIRST_EVENT_S, Settings
 from kruxos_workers.upstream import request_id, upstream_us
 
@@ -91,6 +92,7 @@ class Worker:
     gate: Gate
     outlet: Outlet
     login: Login | None = None
+    remains: Remains = field(default_factory=Remains)
     now: Callable[[], float] = time.time
     preflight: Preflight = field(default_factory=Preflight)
     caches: Caches = field(init=False)
@@ -211,6 +213,7 @@ class Exchange:
             ) as http:
                 self._http = http
                 self.worker.gate.heard(self.frame.id, http.headers)
+                self.worker.remains.heard(http.headers, self.worker.now())
                 if not 200 <= http.status < 300:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
@@ -238,9 +241,16 @@ class Exchange:
                 "never_sent", UnsupportedError(f"{self.worker.settings.provider} cannot {self.frame.op}")
             )
         try:
-            return read_request(self.frame)
+            return self._with_effort(read_request(self.frame))
         except CallerError as error:
             raise FailedExchange("final", error) from None
+
+    def _with_effort(self, request: Request) -> Request:
+        """The request with its agent's effort, where it says nothing of thinking itself."""
+        effort = self.frame.thinking_effort
+        if effort not in THINKING_EFFORTS or _speaks_of_thinking(request):
+            return request
+        return replace(request, thinking_effort=effort)
 
     def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
         settings = self.worker.settings
@@ -269,14 +279,8 @@ class Exchange:
 
     def _make_caching(self, model: str, request: Request) -> Caching:
         frame, worker = self.frame, self.worker
-        asked = Asked(
-            agent=frame.agent or "",
-            conversation=frame.conversation,
-            model=model,
-            autonomous=frame.role == AUTONOMOUS,
-            wishes=request.cache,
-            at=worker.now(),
-        )
+        is_autonomous = frame.role == AUTONOMOUS
+        asked = Asked(frame.agent or "", frame.conversation, model, is_autonomous, request.cache, worker.now())
         try:
             return worker.caches.caching(asked, worker.settings.shelf.lookup(model))
         except CallerError as error:
@@ -332,6 +336,7 @@ class Exchange:
     def _on_sent(self) -> None:
         """Before the first byte leaves, the supervisor knows: a crash from here on is ambiguous."""
         self._sent = True
+        self.worker.remains.used()
         self._quiet_since = trio.current_time()
         self.worker.outlet.send(wire.Sent(id=self.frame.id))
         self.worker.outlet.flush()

@@ -30,6 +30,7 @@ from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos.login import Login
 from kruxos_workers.counting import Counting
+from kruxos_workers.crediting import ask_credit
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
@@ -39,6 +40,7 @@ from kruxos_workers.names import AskedNames
 from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
 from kruxos_workers.oauth.keeper import Keeper
 from kruxos_workers.oauth.life import Life
+from kruxos_workers.remaining import Remains, credit_address
 from kruxos_workers.settings import Settings, read_settings
 
 BEAT_EVERY_S = 1.0
@@ -102,7 +104,9 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
         raise SystemExit(EXIT_CONFIGURATION) from None
     limits = Limits(random.random, settings.limits)
     limits.restore(frame.state, time.time())
-    worker = Worker(settings, client, Gate(limits, lambda: _tell_state(worker)), link)
+    remains = Remains()
+    remains.restore(frame.state.get("remains"))
+    worker = Worker(settings, client, Gate(limits, lambda: _tell_state(worker)), link, remains=remains)
     known = frame.state.get("cache")
     if isinstance(known, dict):
         worker.caches.restore(cast("dict[str, Any]", known))
@@ -125,10 +129,11 @@ def _client(
 
 
 def _tell_state(worker: Worker) -> None:
-    """Tells what limits the provider, and what a successor has to know of limits and caches."""
+    """Tells what limits the provider, and what a successor has to know of limits, what remains, and caches."""
     now, limits = time.time(), worker.gate.limits
     until, reason = limits.cooling(now) or (None, None)
-    state = {**limits.state(now), "cache": worker.caches.state(now)}
+    worker.remains.news = False
+    state = limits.state(now) | {"remains": worker.remains.state(), "cache": worker.caches.state(now)}
     worker.outlet.send(wire.Health(cooling_until=until, reason=reason, state=state))
 
 
@@ -163,6 +168,7 @@ class Desk:
     names: AskedNames
     keeper: Keeper | None = None
     exchanges: dict[int, Work] = field(default_factory=dict[int, "Work"])
+    credit_client: ProviderClient | None = None
     draining: bool = False
     leaving: bool = False
 
@@ -211,6 +217,17 @@ class Desk:
             del self.exchanges[exchange.frame.id]
         self.maybe_drained()
 
+    def ask_credit(self) -> None:
+        """Has the provider asked what credit remains, where it tells that."""
+        settings = self.worker.settings
+        where = credit_address(settings.profile.name, settings.base_url)
+        if where is not None and self.credit_client is None:
+            self.credit_client = _client(settings, self.names, where[0], settings.headers, settings.auth())
+        if where is not None and self.credit_client is not None:
+            self.nursery.start_soon(
+                ask_credit, self.credit_client, where[1], settings.profile.name, self.worker.remains
+            )
+
     def maybe_drained(self) -> None:
         """Tells the supervisor when nothing is left that this worker's end would lose."""
         renewing = self.keeper is not None and self.keeper.busy
@@ -228,9 +245,12 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
         for exchange in desk.exchanges.values():
             exchange.on_beat()
         beats += 1
-        if limits.learned or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
+        remains = worker.remains
+        if limits.learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
             limits.learned = caches.learned = False
             _tell_state(worker)
+        if not desk.draining and remains.should_ask(time.time()):
+            desk.ask_credit()
         await trio.sleep(BEAT_EVERY_S)
 
 
