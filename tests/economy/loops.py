@@ -91,7 +91,7 @@ def coding() -> Iterator[Step]:
 def researcher() -> Iterator[Step]:
     talk, now = Talk(words(1500, 2), tools(4, 2), 2), START
     talk.user(200)
-    for gap in (40, 70, 90, 400, 60, 120, 200, 80, 500, 90, 60, 400, 90, 120):
+    for gap in (40, 70, 90, 400, 60, 120, 200, 80, 500, 90, 60, 100, 90, 120):
         yield Step(now, "researcher", talk.request(), 600, "autonomous")
         talk.tool_turn(80, 9000)
         now += gap

@@ -5,8 +5,9 @@ What a chat's form adds differs by family of models: for each message, for tools
 the instructions around them), for the request. These were fitted on recorded requests whose providers told the real
 count (``tests/economy/calibration.py``, which also tells how far off they are on requests that were left out).
 
-Pictures count as their provider's rule for an ordinary one. What a provider puts in itself (its own tools, pages that
-it fetched, hidden instructions) nobody can know before; ``Corrections`` learns it from the answers.
+Pictures and PDF documents count as usual ones: a number for each family, which nothing recorded confirms. What a
+provider puts in itself (its own tools, pages that it fetched, hidden instructions) nobody can know before;
+``Corrections`` learns it from the answers.
 """
 
 from __future__ import annotations

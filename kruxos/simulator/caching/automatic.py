@@ -1,8 +1,8 @@
 """Caches that keep what they like: the longest beginning shared with an earlier request, in whole units.
 
 A row says how long a beginning must be, in what units it is counted, how many tokens of a prompt are never read, how
-long it is kept unused, and whether writing is charged. The sources are the providers' docs where they say so, else the
-recorded exchanges; ``keeps_s`` is the shortest time that is promised or seen, for nobody promises more.
+long it is kept unused, and whether writing is charged. ``source`` says what is documented and what was only seen in
+recorded exchanges or is assumed. ``keeps_s`` is assumed throughout: nobody promises a time.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class AutomaticRules:
 
 
 RULES: Mapping[str, AutomaticRules] = {
-    "openai": AutomaticRules(1024, 128, "OpenAI docs: prompt caching"),
+    "openai": AutomaticRules(1024, 128, "OpenAI docs: from 1024 tokens on; recorded: multiples of 128"),
     "openai-writes": AutomaticRules(
         1024, 1, "OpenAI spec: gpt-5.6 and later report cache_write_tokens; recorded: all but 3 tokens are written",
         unread=3, keeps_s=1800.0, charges_writes=True,
     ),
-    "gemini": AutomaticRules(1024, 1, "Gemini docs: context caching, implicit; recorded: 1274 of 1344"),
-    "deepseek": AutomaticRules(128, 128, "DeepSeek docs: context caching; recorded: whole multiples of 128"),
+    "gemini": AutomaticRules(1024, 1, "recorded: 1274 of 1344; the minimum is assumed"),
+    "deepseek": AutomaticRules(128, 128, "recorded: multiples of 128"),
     "glm": AutomaticRules(4, 1, "recorded: from 4 tokens on, to all but one"),
     "grok": AutomaticRules(128, 64, "recorded: multiples of 64, from 128 on"),
     "grok-3": AutomaticRules(2, 1, "recorded: from 2 tokens on, to all but one"),
-    "mistral": AutomaticRules(16, 16, "Mistral docs: prompt caching; recorded: multiples of 16"),
+    "mistral": AutomaticRules(16, 16, "recorded: multiples of 16"),
     "mistral-tiny": AutomaticRules(1, 1, "recorded: 10 of 20 tokens"),
     "groq": AutomaticRules(128, 128, "recorded: 1792 of 1795"),
 }  # fmt: skip

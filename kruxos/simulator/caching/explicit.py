@@ -20,7 +20,7 @@ from .pieces import Counters, Piece
 LOOK_BACK = 20
 SECONDS = {"5m": 300.0, "1h": 3600.0}
 READABLE_AFTER_S = 1.0
-"""How long a first answer takes to begin."""
+"""How long a first answer takes to begin: assumed."""
 MINIMUM = 1024
 
 

@@ -137,6 +137,8 @@ def test_openai_gets_a_stable_key_for_each_agent_and_conversation() -> None:
         ("gpt-5.4", {"autonomous": False}, {}),
         ("gpt-5.4", {"autonomous": False, "wishes": {"retention": "extended"}}, {"prompt_cache_retention": "24h"}),
         ("gpt-5.4", {"wishes": {"retention": "in_memory"}}, {"prompt_cache_retention": "in_memory"}),
+        ("gpt-5.5", {}, {"prompt_cache_retention": "24h"}),
+        ("gpt-5.5", {"wishes": {"retention": "in_memory"}}, {}),
         ("gpt-5.4", {"own_host": False}, {}),
         ("gpt-5.4", {"profile": "openai-codex"}, {}),
     ],

@@ -29,13 +29,16 @@ def key_fields(profile: Profile, body: Mapping[str, Any], conversation: str) -> 
 
 
 def retention_fields(takes: str, wish: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """How the model is told to keep prefixes for long. ``takes``: the catalogue's word: 24h, options, or nothing."""
+    """How the model is told to keep prefixes for long.
+
+    ``takes`` is the catalogue's word: either, 24h, options, or nothing.
+    """
     if body.get("prompt_cache_retention") is not None or body.get("prompt_cache_options") is not None:
         return {}
-    if takes == "24h" and wish in (EXTENDED, "24h"):
+    if takes in ("either", "24h") and wish in (EXTENDED, "24h"):
         return {"prompt_cache_retention": "24h"}
     if takes == "options" and wish in (EXTENDED, "24h"):
         return {"prompt_cache_options": dict(_OPTIONS)}
-    if takes == "24h" and wish == "in_memory":
+    if takes == "either" and wish == "in_memory":
         return {"prompt_cache_retention": "in_memory"}
     return {}
