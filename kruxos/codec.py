@@ -97,13 +97,16 @@ def encode_request(request: Request) -> dict[str, Any]:
     if request.native is not None:
         native = request.native
         wire["native"] = {
-            "dialect": native.dialect, "body": native.body, "headers": native.headers, "path": native.path
+            "dialect": native.dialect, "body": native.body, "headers": native.headers, "path": native.path,
+            "only": native.only,
         }  # fmt: skip
     if request.raw_events:
         wire["raw_events"] = True
     return wire
 
 
+NATIVE_PATHS_MAX = 256
+"""Paths in ``native.only``."""
 _SCALARS = (
     "tool_choice",
     "parallel_tool_calls",
@@ -287,6 +290,7 @@ def _native(fields: Fields) -> Native | None:
         inner.data("body"),
         {key: headers.text(key) for key in inner.object("headers")},
         inner.maybe_text("path", limit=1024) or "",
+        inner.strings("only", limit=NATIVE_PATHS_MAX),
     )
 
 

@@ -22,11 +22,12 @@ FinishReason = Literal["stop", "length", "tool_call", "content_filter", "error"]
 
 @dataclass(slots=True)
 class Start:
-    """The answer begins; ``model`` is the model as the provider names it."""
+    """The answer begins; ``model`` is the model as the provider names it, ``call_id`` the gateway's name for it."""
 
     type: ClassVar[str] = "start"
     provider: str
     model: str
+    call_id: str = ""
 
 
 @dataclass(slots=True)
@@ -153,8 +154,22 @@ class Restart:
     reason: str
 
 
+@dataclass(slots=True)
+class Raw:
+    """The provider's own bytes, for an agent that asked for them (``raw_events``) in the protocol that it speaks.
+
+    They stand in the place of the events that they mean. All together are the answer's body; each ends where an event
+    of the stream does, unless that alone is very large. ``is_last``: the provider's own end, or error, is in it.
+    """
+
+    type: ClassVar[str] = "raw"
+    data: bytes
+    is_last: bool = False
+
+
 Event: TypeAlias = (
     Start
+    | Raw
     | TextDelta
     | ThinkingDelta
     | ToolCallBegin
@@ -170,7 +185,7 @@ CONTENT_EVENTS = (TextDelta, ThinkingDelta, ToolCallBegin, ToolCallDelta, State)
 """The events that commit a call: after one of these has gone out there is no other provider for it."""
 
 
-def encode_event(event: Event) -> dict[str, Any]:
+def encode_event(event: Event) -> dict[str, Any]:  # noqa: PLR0911 - a table of all events
     """One event as a map with ``type``."""
     match event:
         case TextDelta() | ThinkingDelta():
@@ -182,7 +197,10 @@ def encode_event(event: Event) -> dict[str, Any]:
         case ToolCallEnd():
             return {"type": event.type, "index": event.index}
         case Start():
-            return {"type": event.type, "provider": event.provider, "model": event.model}
+            begins: dict[str, Any] = {"type": event.type, "provider": event.provider, "model": event.model}
+            return begins | {"call_id": event.call_id} if event.call_id else begins
+        case Raw():
+            return {"type": event.type, "data": event.data, "is_last": event.is_last}
         case State():
             return {
                 "type": event.type, "index": event.index, "origin": event.origin, "model": event.model,
@@ -214,7 +232,8 @@ _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "tool_call_begin": lambda value: ToolCallBegin(value["index"], value["id"], value["name"]),
     "tool_call_delta": lambda value: ToolCallDelta(value["index"], value["arguments"]),
     "tool_call_end": lambda value: ToolCallEnd(value["index"]),
-    "start": lambda value: Start(value["provider"], value["model"]),
+    "start": lambda value: Start(value["provider"], value["model"], value.get("call_id") or ""),
+    "raw": lambda value: Raw(value["data"], bool(value.get("is_last"))),
     "state": lambda value: State(value["index"], value["origin"], value["model"], value["kind"], value["data"]),
     "notice": lambda value: Notice(value["code"], value["message"], value.get("data") or {}),
     "usage": lambda value: UsageUpdate(Usage.from_wire(value)),
@@ -309,7 +328,7 @@ class Assembler:
                 self.notices.append(event)
             case Restart():
                 self._order, self._pieces, self._states = [], {}, {}
-            case ToolCallEnd():
+            case ToolCallEnd() | Raw():
                 pass
 
     def _piece(self, index: int, kind: type) -> list[str]:

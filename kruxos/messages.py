@@ -145,12 +145,16 @@ class OutputFormat:
 
 @dataclass(slots=True)
 class Native:
-    """The request as it came in a provider's own protocol: a worker of that dialect sends it on nearly as it is."""
+    """The request as it came in a provider's own protocol: a worker of that dialect sends it on nearly as it is.
+
+    ``only``: paths of what no other protocol has a word for; elsewhere it is left out, and told.
+    """
 
     dialect: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict[str, str])
     path: str = ""
+    only: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)
@@ -158,7 +162,7 @@ class Request:
     """One call's question. Every wish that is None is left to the provider.
 
     ``tool_choice`` is ``auto``, ``none``, ``required``, or the name of a tool as ``tool:NAME``.
-    ``raw_events``: each event also carries the provider's own bytes.
+    ``raw_events``: with ``native``, a provider of that protocol answers in its own bytes (``events.Raw``).
     """
 
     messages: list[Message]

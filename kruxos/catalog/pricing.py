@@ -18,8 +18,8 @@ from .models import Model, Prices
 _MILLION = Decimal(1_000_000)
 _TICKS = Decimal(10_000_000_000)
 _MOST = 1e9
-BATCH_FACTOR = Decimal("0.5")
-"""What a batch costs of what the same calls cost one by one."""
+_BATCH = Decimal("0.5")
+"""Anthropic, OpenAI and Gemini docs: batches at half the price, caches included."""
 _SATURDAY = 5
 _LIKE_OURS = {"input_tokens": "input", "cache_read_tokens": "cache_read", "output_tokens": "output"}
 
@@ -27,9 +27,9 @@ _LIKE_OURS = {"input_tokens": "input", "cache_read_tokens": "cache_read", "outpu
 def price(usage: Usage, row: Model, *, at: float, batch: bool = False) -> dict[str, str] | None:
     """The cost as decimal texts in US dollars; ``at`` is when the request was made, in Unix seconds.
 
-    Keys: currency, total, input, cache_read, cache_write, output, other, row, as_of, rates (base, tier or peak), and
-    uncached: what the same tokens had cost without a cache, and without a batch. A batch costs half of everything
-    (Anthropic, OpenAI and Gemini docs: batches). None where the usage or a price is unknown.
+    Keys: currency, total, input, cache_read, cache_write, output, other, row, as_of, rates (base, tier or peak, with
+    ``batch`` before it where the request was one of a batch: all that has one charges half), and uncached: what the
+    same tokens had cost without a cache and without a batch. None where the usage or a price is unknown.
     """
     name, prices = _rates(row, usage.input_tokens, at)
     if prices is None or usage.uncached_input_tokens is None or usage.output_tokens is None:
@@ -45,11 +45,12 @@ def price(usage: Usage, row: Model, *, at: float, batch: bool = False) -> dict[s
         "other": other,
     }
     uncached = usage.input_tokens * prices.input + shares["output"] + other
-    factor = BATCH_FACTOR if batch else Decimal(1)
-    cost = {"currency": "USD", "total": _dollars(sum(shares.values(), Decimal(0)) * factor)}
-    cost |= {share: _dollars(amount * factor) for share, amount in shares.items()}
-    cost |= {"row": f"{row.profile}/{row.id}", "as_of": row.as_of, "rates": name, "uncached": _dollars(uncached)}
-    return cost | ({"batch": format(BATCH_FACTOR, "f")} if batch else {})
+    if batch:
+        name, shares = f"batch {name}", {share: amount * _BATCH for share, amount in shares.items()}
+    cost = {"currency": "USD", "total": _dollars(sum(shares.values(), Decimal(0)))}
+    cost |= {share: _dollars(amount) for share, amount in shares.items()}
+    cost |= {"row": f"{row.profile}/{row.id}", "as_of": row.as_of, "rates": name}
+    return cost | {"uncached": _dollars(uncached)}
 
 
 def flat(cost: Mapping[str, str]) -> dict[str, str]:

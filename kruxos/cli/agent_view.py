@@ -9,6 +9,8 @@ from typing import Any
 from kruxos.cli.moments import ago, clock, day, money
 
 TOKEN_VARIABLE = "KRUXOS_AGENT_TOKEN"  # noqa: S105 - a variable's name
+HTTP_TOKEN_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+"""Where clients that speak HTTP look for it."""
 
 
 def chosen(agent: Mapping[str, Any]) -> str:
@@ -82,23 +84,39 @@ def used_text(standing: Mapping[str, Any], now: float) -> str:
 
 
 def environment(agent: Mapping[str, Any]) -> dict[str, Any]:
-    """``agent env --json``: the variables, and the address for who speaks the protocol itself."""
+    """``agent env --json``: the variables, and the address for who speaks the protocol itself.
+
+    ``http`` has what official SDKs, Claude Code and their like read, where the HTTP doors are open; the variables that
+    ``http_token_variables`` names hold the token.
+    """
+    http = agent["http"]
+    doors = {} if http is None else {"OPENAI_BASE_URL": f"{http}/v1", "ANTHROPIC_BASE_URL": http}
     return {
         "name": agent["name"],
         "environment": {"KRUXOS_DATA_DIR": agent["data_directory"]},
         "token_variable": TOKEN_VARIABLE,
+        "http": doors,
+        "http_token_variables": list(HTTP_TOKEN_VARIABLES) if doors else [],
         "address": agent["address"],
     }
 
 
 def environment_lines(agent: Mapping[str, Any]) -> list[str]:
     """``agent env``, for a shell."""
-    name = agent["name"]
+    name, told = agent["name"], environment(agent)
     return [
         f"# {name}, with the Python client: Client(agent={name!r})",
-        *(f"export {key}={shlex.quote(value)}" for key, value in environment(agent)["environment"].items()),
+        *(f"export {key}={shlex.quote(value)}" for key, value in (told["environment"] | told["http"]).items()),
         "# Its token was shown when it was made; it is asked for here, so that no file and no history has it:",
         f"#   read -rs {TOKEN_VARIABLE} && export {TOKEN_VARIABLE}",
+        *_http_lines(told),
         f"# If it is lost: kruxos agent rotate {name}",
         f"# With nng, in any language (docs/protocol.md), the address is {agent['address']}",
     ]
+
+
+def _http_lines(told: Mapping[str, Any]) -> list[str]:
+    if not told["http"]:
+        return ["# SDKs, Claude Code and Codex come in by HTTP once that is on: kruxos serve --http (docs/clients.md)"]
+    variables = " ".join(f'{name}="${TOKEN_VARIABLE}"' for name in told["http_token_variables"])
+    return ["# For SDKs, Claude Code and Codex (docs/clients.md), with the token:", f"#   export {variables}"]

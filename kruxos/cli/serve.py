@@ -27,7 +27,7 @@ there, operators to run/control/control.sock."""
 def add_parser(subparsers: Subparsers) -> None:
     """The command's options."""
     examples = example_text(
-        "kruxos serve\nkruxos serve --http\nkruxos serve --http 127.0.0.1:8080\nkruxos serve --quiet\nKRUXOS_DATA_DIR=~/kruxos kruxos serve"
+        "kruxos serve\nkruxos serve --http 127.0.0.1:8080\nkruxos serve --quiet\nKRUXOS_DATA_DIR=~/kruxos kruxos serve"
     )
     parser = subparsers.add_parser("serve", description=_TEXT, epilog=examples)
     parser.add_argument("--quiet", action="store_true", help="log to the file alone")

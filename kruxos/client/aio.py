@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from kruxos.client.aio_batches import AsyncBatches
     from kruxos.client.aio_connector import Connector, EventStream
     from kruxos.client.call import TokenCount
     from kruxos.client.options import CallOptions
@@ -57,9 +58,13 @@ class Client:
         if connector is not None and self._opened_by == os.getpid():
             await connector.close()
 
-    async def connect(self) -> None:
-        """Connects now, where the first call would: raises ``UnauthorizedError`` for a wrong token, and its like."""
-        await self._open_connector().connect()
+    async def connect(self, *, hold_bytes: int | None = None) -> None:
+        """Connects now, where the first call would: raises ``UnauthorizedError`` for a wrong token, and its like.
+
+        ``hold_bytes`` is for who passes streams on to others: a call of which so many bytes are unread is held back, up
+        to its provider; one that is not read on for a minute ends.
+        """
+        await self._open_connector().connect(hold_bytes)
 
     async def chat(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> Reply:
         """Asks, and waits for the whole answer. The options are ``kruxos.client.CallOptions``."""
@@ -69,9 +74,20 @@ class Client:
         """Asks, and gives the answer's events as they come: ``async with client.stream("hi") as events: ...``."""
         return self._open_connector().stream(prompt, options)
 
+    def whole(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> EventStream:
+        """As ``stream``, for an answer that comes whole: all its events at its end."""
+        return self._open_connector().stream(prompt, options, is_streamed=False)
+
     async def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> TokenCount:
         """How many input tokens the request has, as the provider counts or, failing that, as the gateway estimates."""
         return await self._open_connector().count_tokens(prompt, options)
+
+    @property
+    def batches(self) -> AsyncBatches:
+        """Requests that wait up to a day, at half the price: submit, list, show, results, cancel, wait."""
+        from kruxos.client.aio_batches import AsyncBatches  # noqa: PLC0415 - see the top of this file
+
+        return AsyncBatches(self._open_connector().verb)
 
     def _open_connector(self) -> Connector:
         if self._connector is None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 
@@ -26,6 +26,7 @@ class Connector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._hold_bytes: int | None = None
         self._tasks = anyio.create_task_group()
         self._connecting = anyio.Lock()
         self._line: Line | None = None
@@ -44,8 +45,9 @@ class Connector:
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(None, None, None)
 
-    async def connect(self) -> None:
-        """Connects, unless it is connected."""
+    async def connect(self, hold_bytes: int | None) -> None:
+        """Connects, unless it is connected. Connections from now on hold calls back at ``hold_bytes``."""
+        self._hold_bytes = hold_bytes or self._hold_bytes
         await self._connected_by(None)
 
     async def chat(self, prompt: str | None, options: CallOptions) -> Reply:
@@ -56,9 +58,17 @@ class Connector:
         """How many input tokens a request has."""
         return token_count(await self._ask(opening("count_tokens", prompt, options)))
 
-    def stream(self, prompt: str | None, options: CallOptions) -> EventStream:
+    def stream(self, prompt: str | None, options: CallOptions, *, is_streamed: bool = True) -> EventStream:
         """A call whose answer comes in events."""
-        return EventStream(self._open, opening("chat", prompt, options, stream=True))
+        return EventStream(self._open, opening("chat", prompt, options, stream=is_streamed))
+
+    async def verb(self, opening: wire.Open) -> dict[str, Any]:
+        """A question that is answered with a map."""
+        line, call = await self._open(opening)
+        try:
+            return await line.result(call)
+        finally:
+            line.leave(call)
 
     async def _ask(self, opening: wire.Open) -> Reply:
         line, call = await self._open(opening)
@@ -99,7 +109,10 @@ class Connector:
             while True:
                 try:
                     self._line = await open_line(
-                        self._settings.path, hello_question(self._settings.agent, self._settings.token), self._tasks
+                        self._settings.path,
+                        hello_question(self._settings.agent, self._settings.token),
+                        self._tasks,
+                        self._hold_bytes,
                     )
                 except KruxosError as error:
                     pause_s = retrying.pause_s(error, now=time.monotonic(), jitter=random.random())  # noqa: S311
@@ -135,6 +148,11 @@ class EventStream:
         if event is None:
             raise StopAsyncIteration
         return event
+
+    async def next_run(self) -> list[Event]:
+        """The next events that came together, where one by one is too slow; empty at the end."""
+        line, call = self._get()
+        return await line.next_run(call)
 
     def reply(self) -> Reply:
         """The whole answer, after its last event."""

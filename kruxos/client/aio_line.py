@@ -11,7 +11,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
@@ -42,16 +42,20 @@ if TYPE_CHECKING:
 UNSENT_BYTES_MAX = wire.BODIES_BYTES_MAX
 """Requests that may wait for the gateway to read them; past that a new call fails as ``overloaded``."""
 _EVENTS_PER_CHECKPOINT = 16
+_RESUME_SHARE = 4
 
 
-async def open_line(path: str, hello: bytes, tasks: TaskGroup) -> Line:
-    """Says hello at the door and dials the session that it gives; the connection's tasks run in ``tasks``."""
+async def open_line(path: str, hello: bytes, tasks: TaskGroup, hold_bytes: int | None = None) -> Line:
+    """Says hello at the door and dials the session that it gives; the connection's tasks run in ``tasks``.
+
+    A call with more than ``hold_bytes`` of unread events is held back by the gateway, until most were read.
+    """
     answer = None
     with anyio.move_on_after(HELLO_S):
         answer = await _ask(path, hello)
     if answer is None:
         raise GatewayUnreachableError(f"the gateway at {path} did not answer within {HELLO_S:.0f} s")
-    line = Line(await _connect(session_path(read_welcome(answer).session)))
+    line = Line(await _connect(session_path(read_welcome(answer).session)), hold_bytes)
     await tasks.start(line.run)
     return line
 
@@ -90,8 +94,9 @@ async def _ask(path: str, question: bytes) -> bytes:
 class Line:
     """A session over a socket that is connected to it. ``run`` is its task."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, hold_bytes: int | None = None) -> None:
         self.lost = False
+        self._hold_bytes = hold_bytes
         self._socket = connection
         self._session = Session()
         self._wakes: dict[int, anyio.Event] = {}
@@ -129,15 +134,37 @@ class Line:
         await self._breathe()
         while True:
             event = call.next_event()
+            self._resume_read(call)
             if event is not None or call.over:
                 return event
             await self._await_news(call)
 
+    async def next_run(self, call: Call) -> list[Event]:
+        """The next events that came together, waiting for them; empty at the end. Raises the call's error."""
+        while True:
+            run = call.next_run()
+            self._resume_read(call)
+            if run or call.over:
+                return run
+            await self._await_news(call)
+
+    def _resume_read(self, call: Call) -> None:
+        if call.held and call.unread_bytes <= (self._hold_bytes or 0) // _RESUME_SHARE:
+            self._send(self._session.resume(call))
+
     async def reply(self, call: Call) -> Reply:
         """The whole answer, waiting for its end. Raises the call's error."""
+        await self._until_over(call)
+        return call.reply()
+
+    async def result(self, call: Call) -> dict[str, Any]:
+        """The answer to a verb. Raises its error."""
+        await self._until_over(call)
+        return call.result()
+
+    async def _until_over(self, call: Call) -> None:
         while not call.over:
             await self._await_news(call)
-        return call.reply()
 
     def leave(self, call: Call) -> None:
         """The call is not wanted any more: it is cancelled unless it is over. Never waits."""
@@ -201,6 +228,8 @@ class Line:
     def _take(self, news: News) -> None:
         for call in news.calls:
             self._wake(call)
+            if self._hold_bytes is not None and not (call.held or call.over) and call.unread_bytes > self._hold_bytes:
+                self._send(self._session.hold(call))
         self._send(news.outgoing)
         if news.lost is not None:
             self.lose(news.lost)

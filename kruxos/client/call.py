@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
 
+import msgpack
 import msgpack.exceptions
 
 from kruxos import errors, wire
@@ -29,7 +30,7 @@ class Call:
     """A call in flight, or over.
 
     ``dispatched``: its first byte has left, so the provider may be asked, and paid. ``give_up_at`` (monotonic
-    seconds): when the gateway should long have ended it.
+    seconds): when the gateway should long have ended it. ``held``: the gateway was asked to hold its events back.
     """
 
     __slots__ = (
@@ -41,12 +42,14 @@ class Call:
         "_unread_bytes",
         "dispatched",
         "give_up_at",
+        "held",
         "id",
     )
 
     def __init__(self, number: int, *, give_up_at: float | None = None) -> None:
         self.id = number
         self.dispatched = False
+        self.held = False
         self.give_up_at = give_up_at
         self._assembler = Assembler()
         self._unread: deque[bytes] = deque()
@@ -59,6 +62,11 @@ class Call:
     def over(self) -> bool:
         """Whether nothing more will come."""
         return self._end is not None or self._error is not None
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of events that nobody has looked at."""
+        return self._unread_bytes
 
     @property
     def ready(self) -> bool:
@@ -103,6 +111,17 @@ class Call:
             self._unread_bytes -= len(body)
             self._events = decode_events(body)
 
+    def next_run(self) -> list[Event]:
+        """The next event and all that came with it; otherwise as ``next_event``, with an empty list for None."""
+        event = self.next_event()
+        run: list[Event] = []
+        while event is not None:
+            run.append(event)
+            event = self._decode_next()
+            if event is not None:
+                self._assembler.feed(event)
+        return run
+
     def _decode_next(self) -> Event | None:
         try:
             return next(self._events, None)
@@ -129,6 +148,13 @@ class Call:
         reply.attempts = [Attempt.from_wire(attempt) for attempt in end.attempts]
         reply.upstream_request_id = end.upstream_request_id
         return reply
+
+    def result(self) -> dict[str, Any]:
+        """The answer to a verb, for a call that is over: a map, no events. Raises its error."""
+        if self._error is not None:
+            raise self._error
+        assert isinstance(self._end, wire.End)
+        return cast("dict[str, Any]", msgpack.unpackb(self._end.body)) if self._end.body else {}
 
     def _with_reply(self, error: errors.KruxosError) -> errors.KruxosError:
         if error.reply is None:

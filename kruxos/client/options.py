@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import msgpack
 
 from kruxos import wire
-from kruxos.codec import decode_tool, encode_message, encode_request, messages_from
+from kruxos.codec import decode_tool, encode_request, messages_from
 from kruxos.errors import BadRequestError, TooLargeError
 from kruxos.messages import Message, Native, OutputFormat, Request, ThinkingEffort, Tool
 
@@ -100,14 +100,16 @@ def opening(op: str, prompt: str | None, options: CallOptions, *, stream: bool =
             raise BadRequestError("deadline_s and timeout_s are the same: give one", field="timeout_s")
         given["deadline_s"] = given["timeout_s"]
     header = {name: given[name] for name in (*_HEADER, "max_output_tokens") if name in given}
-    request = _request(prompt, given)
-    body = _body(request)
+    request = request_of(prompt, given)
+    wire_request = _wire(request)
+    body = _body(wire_request)
     if "conversation" not in given:
-        header["prefixes"] = _prefixes(request)
+        header["prefixes"] = _prefixes(wire_request["messages"])
     return wire.Open(op=op, stream=stream, body=body, **header)
 
 
-def _request(prompt: str | None, given: dict[str, Any]) -> Request:
+def request_of(prompt: str | None, given: dict[str, Any]) -> Request:
+    """The request that options make. Raises ``BadRequestError``."""
     if (prompt is None) == ("messages" not in given):
         raise BadRequestError("give either a prompt or messages", field="messages")
     messages = messages_from(given["messages"]) if prompt is None else [Message.of("user", prompt)]
@@ -122,17 +124,17 @@ def _request(prompt: str | None, given: dict[str, Any]) -> Request:
     )
 
 
-def _prefixes(request: Request) -> list[str]:
+def _prefixes(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     """Hashes over the messages, then over their beginnings where earlier requests may have ended, the longest first.
 
     They tell the gateway which calls are one conversation, whose body it does not read.
     """
     hasher = hashlib.blake2b(digest_size=12)
     ends: deque[str] = deque(maxlen=PREFIXES_MAX - 1)
-    for message in request.messages:
-        if message.role == "assistant":
+    for message in messages:
+        if message["role"] == "assistant":
             ends.append(hasher.hexdigest())
-        hasher.update(msgpack.packb(encode_message(message)))
+        hasher.update(msgpack.packb(message))
     return [hasher.hexdigest(), *reversed(ends)]
 
 
@@ -140,12 +142,26 @@ def _tool(tool: Tool | Mapping[str, Any], index: int) -> Tool:
     return tool if isinstance(tool, Tool) else decode_tool(tool, f"tools[{index}]")
 
 
-def _body(request: Request) -> bytes:
+_UNSENDABLE = (TypeError, ValueError, OverflowError, AttributeError)
+
+
+def _wire(request: Request) -> dict[str, Any]:
     try:
-        body = msgpack.packb(encode_request(request))
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        # Only the kind of error is told: its text may quote the prompt.
-        raise BadRequestError(f"the request holds a value that cannot be sent ({type(error).__name__})") from None
+        return encode_request(request)
+    except _UNSENDABLE as error:
+        raise _unsendable(error) from None
+
+
+def _unsendable(error: Exception) -> BadRequestError:
+    """Only the kind of error is told: its text may quote the prompt."""
+    return BadRequestError(f"the request holds a value that cannot be sent ({type(error).__name__})")
+
+
+def _body(request: dict[str, Any]) -> bytes:
+    try:
+        body = msgpack.packb(request)
+    except _UNSENDABLE as error:
+        raise _unsendable(error) from None
     if len(body) > wire.REQUEST_BYTES_MAX:
         raise TooLargeError(f"the request has {len(body)} bytes, the cap is {wire.REQUEST_BYTES_MAX}")
     return body

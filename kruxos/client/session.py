@@ -133,6 +133,16 @@ class Session:
         call.fail(errors.CancelledError("the call was cancelled"))
         return _pack(wire.Cancel(id=call.id))
 
+    def hold(self, call: Call) -> bytes:
+        """Too much of the call is unread: the bytes that have the gateway hold the rest."""
+        call.held = True
+        return _pack(wire.Pause(id=call.id))
+
+    def resume(self, call: Call) -> bytes:
+        """Enough was read: the bytes that have the gateway go on."""
+        call.held = False
+        return b"" if call.over else _pack(wire.Resume(id=call.id))
+
     def receive(self, data: bytes, now: float) -> News:
         """Takes what the connection brought."""
         self._heard_at, self._pinged_at = now, None

@@ -35,6 +35,7 @@ class Outbox:
         self._direct: deque[bytes] = deque()
         self._calls: dict[int, _Waiting] = {}
         self._order: deque[_Waiting] = deque()
+        self._held: set[int] = set()
         self.queued_bytes = 0
 
     def __bool__(self) -> bool:
@@ -65,6 +66,23 @@ class Outbox:
         call.paused = True
         return True
 
+    def hold(self, number: int) -> None:
+        """Keeps what waits of a call, and what comes, until it is released."""
+        if number in self._held:
+            return
+        self._held.add(number)
+        call = self._calls.get(number)
+        if call is not None:
+            self._order.remove(call)
+
+    def release(self, number: int) -> None:
+        """Ends that; for a call that is not held nothing changes."""
+        if number in self._held:
+            self._held.discard(number)
+            call = self._calls.get(number)
+            if call is not None:
+                self._order.append(call)
+
     def put_last(self, number: int, frame: wire.Frame) -> None:
         """A call's last frame."""
         call = self._waiting(number)
@@ -76,7 +94,8 @@ class Outbox:
         call = self._calls.get(number)
         if call is None:
             call = self._calls[number] = _Waiting(number)
-            self._order.append(call)
+            if number not in self._held:
+                self._order.append(call)
         return call
 
     def drop_events(self, number: int) -> None:

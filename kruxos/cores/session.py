@@ -1,8 +1,9 @@
 """One agent's session: which calls it has open, and what its frames mean.
 
-An agent opens calls under numbers of its own choosing, cancels them, pings, and goes. A number is free again once its
-call is over. Opening a number that is in use with the same request again changes nothing (it is the same call);
-with another request it is an error. Anything else that an agent may not say ends the session.
+An agent opens calls under numbers of its own choosing, cancels them, has their events held back for a while, pings, and
+goes. A number is free again once its call is over. Opening a number that is in use with the same request again changes
+nothing (it is the same call); with another request it is an error. Anything else that an agent may not say ends the
+session.
 
     open -> over      the agent goes, says bye, or breaks the rules; or the gateway closes
 """
@@ -17,7 +18,10 @@ from kruxos.cores.idempotency import digest
 from kruxos.errors import BadRequestError, KruxosError, OverloadedError
 
 CALLS_MAX = 4096
-OPS = ("chat", "count_tokens")
+BATCH_OPS = (
+    "batch.begin", "batch.append", "batch.submit", "batch.list", "batch.show", "batch.results", "batch.cancel",
+)  # fmt: skip
+OPS = ("chat", "count_tokens", *BATCH_OPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,20 @@ class OpenCall:
 @dataclass(frozen=True, slots=True)
 class CancelCall:
     """Cancel the call of this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCall:
+    """Keep what comes of the call of this number until it is released."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCall:
+    """Give what was kept of it, and what comes."""
 
     number: int
 
@@ -48,7 +66,7 @@ class End:
     error: KruxosError | None = None
 
 
-Command: TypeAlias = OpenCall | CancelCall | Answer | End
+Command: TypeAlias = OpenCall | CancelCall | HoldCall | ReleaseCall | Answer | End
 
 
 @dataclass(slots=True)
@@ -73,6 +91,10 @@ class Session:
                 return self._open(frame)
             case wire.Cancel():
                 return [CancelCall(frame.id)] if frame.id in self._calls else []
+            case wire.Pause():
+                return [HoldCall(frame.id)] if frame.id in self._calls else []
+            case wire.Resume():
+                return [ReleaseCall(frame.id)]
             case wire.Ping():
                 return [Answer(wire.Pong(id=frame.id, body=frame.body))]
             case wire.Pong() | wire.Hello():

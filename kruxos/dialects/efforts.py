@@ -7,10 +7,12 @@ the nearest one, the higher of two equally near. ``max`` means the most that a m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from kruxos.events import Notice
-from kruxos.messages import ThinkingEffort
+from kruxos.messages import Request, ThinkingEffort
 
+from .base import Target
 from .encoding import Draft
 
 SCALE = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -102,6 +104,12 @@ def omitted_effort(draft: Draft) -> str | None:
     if draft.request.thinking_effort is not None:
         draft.drop("thinking_effort", f"{draft.target.profile.name} is not told how to think")
     return None
+
+
+def native_says_effort(said: Any, fields: dict[str, Any], request: Request, target: Target) -> bool:
+    """Whether a native request of OpenAI's says the wished effort itself, to the model that it names."""
+    known = OPENAI_EFFORTS.get(said) if isinstance(said, str) else None
+    return known == request.thinking_effort and fields.get("model") == target.model
 
 
 def thinks(draft: Draft, effort: str | None) -> bool:

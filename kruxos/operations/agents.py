@@ -12,6 +12,7 @@ from kruxos.config.pasted import shown
 from kruxos.fields import Fields
 from kruxos.ledger.agents import Agent
 from kruxos.operations.base import Context, Operation, refused
+from kruxos.operations.batches import told_of_batches
 from kruxos.operations.moves import candidates, fallback_warnings
 from kruxos.operations.names import meant_provider
 from kruxos.operations.policies import limits_standing, policy_shown, unpriced_warnings, with_policy
@@ -103,14 +104,14 @@ def _with_activity(context: Context) -> list[dict[str, Any]]:
 
 
 async def revoke(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Refuses an agent's token from now on, and ends the sessions that it opened."""
+    """Refuses an agent's token from now on, and ends the sessions that it opened; ``told``: batches that go on."""
     name = Fields(arguments).text("name", limit=_NAME_CHARS_MAX)
     if not context.has_ledger:
         raise refused(f"there is no agent {shown(name)}", "`kruxos agent list` shows those there are")
     await context.aside(lambda: context.ledger.agents.revoke(name, time.time()))
     if context.gateway is not None:
         context.gateway.agent_revoked(name)
-    return {"name": name}
+    return {"name": name, "told": await context.aside(lambda: told_of_batches(context, agent=name))}
 
 
 async def rotate(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +127,7 @@ async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """One agent: as it is listed, and ``candidates``, who answers it in which order; ``told``, where its calls may go.
 
     ``usage`` sums up its calls so far; None where there were none. ``budgets``: how its limits of money and tokens
-    stand. ``address`` is where it connects.
+    stand. ``address`` is where it connects, ``http`` where it does by HTTP, None where the doors are not open.
     """
     agent = await _agent(context, Fields(arguments))
     config = await context.read_config()
@@ -140,8 +141,14 @@ async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
         "usage": total,
         "told": _warnings(config, agent),
         "address": f"ipc://{agent_socket(context.data.root)}",
+        "http": _http_address(context),
         "data_directory": str(context.data.root),
     }
+
+
+def _http_address(context: Context) -> str | None:
+    web = {} if context.gateway is None else context.gateway.status()["web"]
+    return web["address"] if web.get("doors") else None
 
 
 def _total(context: Context, name: str) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from kruxos import __version__, framing, wire
 from kruxos.cores import session as words
 from kruxos.cores.outbox import Outbox
 from kruxos.cores.routing import AgentFacts
-from kruxos.cores.session import OPS
+from kruxos.cores.session import BATCH_OPS, OPS
 from kruxos.errors import (
     BadRequestError,
     DrainingError,
@@ -26,6 +26,7 @@ from kruxos.errors import (
     OverloadedError,
     UpgradeRequiredError,
 )
+from kruxos.service.batch_desk import BatchDesk
 from kruxos.service.calls import Calls
 from kruxos.service.journal import tell_fault
 from kruxos.transport import (
@@ -60,8 +61,9 @@ class Queued:
 class AgentSession:
     """The shell of one session."""
 
-    def __init__(self, connection: Session, agent: AgentFacts, calls: Calls, queued: Queued) -> None:
+    def __init__(self, connection: Session, agent: AgentFacts, calls: Calls, queued: Queued, verbs: BatchDesk) -> None:
         self._connection, self.agent, self._calls, self._queued = connection, agent, calls, queued
+        self._verbs = verbs
         self.core = words.Session(agent.name)
         self.outbox = Outbox()
         self.opened_at = trio.current_time()
@@ -144,6 +146,10 @@ class AgentSession:
                     self._open(frame)
                 case words.CancelCall(number):
                     self._cancel(number)
+                case words.HoldCall(number):
+                    self.outbox.hold(number)
+                case words.ReleaseCall(number):
+                    self._release(number)
                 case words.Answer(frame):
                     self.send(frame)
                 case words.End(error):
@@ -153,9 +159,17 @@ class AgentSession:
 
     def _open(self, frame: wire.Open) -> None:
         reader = self._readers[frame.id] = _SessionReader(self, frame.id)
+        if frame.op in BATCH_OPS:
+            self._verbs.ask(frame, self.agent, reader)
+            return
         reader.call = self._calls.open(frame, self.agent, reader)
 
+    def _release(self, number: int) -> None:
+        self.outbox.release(number)
+        self._wake.set()
+
     def _cancel(self, number: int) -> None:
+        self._release(number)
         reader = self._readers.get(number)
         if reader is None:
             return
@@ -185,6 +199,7 @@ class AgentSession:
         before = self.outbox.queued_bytes
         if drop:
             self.outbox.drop_events(number)
+            self.outbox.release(number)
         self.outbox.put_last(number, replace(frame, id=number))
         self._queued.bytes += self.outbox.queued_bytes - before
         self._readers.pop(number, None)
@@ -212,6 +227,7 @@ class AgentDoor:
     """The fixed address that agents know. ``open_session`` makes a session for a process."""
 
     calls: Calls
+    verbs: BatchDesk
     identify: Identify
     open_session: Callable[[Peer], Session]
     nursery: trio.Nursery
@@ -264,7 +280,7 @@ class AgentDoor:
             connection = self.open_session(inbound.peer)
         except (AddressUnusableError, OSError) as error:
             raise OverloadedError(f"no session can be opened: {error}") from None
-        session = AgentSession(connection, agent, self.calls, self.queued)
+        session = AgentSession(connection, agent, self.calls, self.queued, self.verbs)
         self.sessions.add(session)
         self.nursery.start_soon(self._run_session, session)
         self.reply(
@@ -301,6 +317,9 @@ class AgentDoor:
             raise BadRequestError(f"unknown operation; there are {', '.join(OPS)}", field="op")
         agent = self.identify(frame.agent, frame.token, inbound.peer)
         reader = self._asking[inbound.to] = _DoorReader(self, inbound.to, frame.id)
+        if frame.op in BATCH_OPS:
+            self.verbs.ask(frame, agent, reader)
+            return
         reader.call = self.calls.open(replace(frame, stream=False), agent, reader)
 
     def gone(self, connection: int) -> None:

@@ -23,7 +23,7 @@ from kruxos.cores.dispatching import Cooling, cooling_of
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
-from kruxos.errors import KruxosError, NeedsLoginError
+from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError, NoProviderError
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
@@ -117,20 +117,28 @@ class Fleet:
 
     def cancel(self, name: str, number: int) -> None:
         """The attempt is not wanted any more; its sink still hears how it ended."""
-        self._tell_about(name, number, wire.Cancel(id=number))
+        self.tell(name, number, wire.Cancel(id=number))
 
     def pause(self, name: str, number: int) -> None:
         """The attempt's reader is slow."""
-        self._tell_about(name, number, wire.Pause(id=number))
+        self.tell(name, number, wire.Pause(id=number))
 
     def resume(self, name: str, number: int) -> None:
         """The attempt's reader has caught up."""
-        self._tell_about(name, number, wire.Resume(id=number))
+        self.tell(name, number, wire.Resume(id=number))
 
-    def _tell_about(self, name: str, number: int, frame: wire.Frame) -> None:
+    def tell(self, name: str, number: int, frame: wire.Frame) -> None:
+        """Something about an attempt, for whichever process has it."""
         provider = self.providers.get(name)
         if provider is not None:
             provider.tell(number, frame)
+
+    def why_not(self, name: str) -> str:
+        """Why a provider takes nothing now, as an error code; empty where it does, or only its worker died."""
+        provider = self.providers.get(name)
+        if provider is None or not provider.enabled:
+            return NoProviderError.code
+        return provider.core.reason if provider.core.reason in BY_CODE else ""
 
     def outlook(self, provider: str, model: str | None) -> Outlook:
         """How things stand with a provider (``kruxos.cores.routing.HealthView``)."""
@@ -267,7 +275,7 @@ class Fleet:
 
     def _on_frame(self, provider: Provider, process: Process, frame: wire.Frame, setup: Setup) -> None:
         match frame:
-            case wire.Event() | wire.Sent() | wire.End():
+            case wire.Event() | wire.Sent() | wire.End() | wire.Spool():
                 provider.on_call_frame(process, frame)
             case wire.Error():
                 if frame.error.get("code") not in ("cancelled", "bad_request"):

@@ -35,6 +35,7 @@ from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
 from kruxos.operations.prices import price_list
 from kruxos.service.alerts import AlertDesk
+from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.calls import Calls, Running
 from kruxos.service.defaults import Defaults
 from kruxos.service.doors import AgentDoor
@@ -64,7 +65,7 @@ UNNAMED = "default"
 
 @dataclass(slots=True)
 class Gateway:
-    """What runs. ``fleet``, ``calls`` and ``door`` are set once the parts exist."""
+    """What runs. ``fleet``, ``calls``, ``door`` and ``batches`` are set once the parts exist."""
 
     data: DataDirectory
     vault: Vault
@@ -83,6 +84,7 @@ class Gateway:
     defaults: Defaults = field(init=False)
     alerts: AlertDesk = field(init=False)
     door: AgentDoor = field(init=False)
+    batches: BatchVerbs = field(init=False)
     web: WebProcess = field(init=False)
     http: Http | None = None
     """What the command line says of the web process; it counts before models.yaml."""
@@ -142,9 +144,11 @@ class Gateway:
         return AgentFacts(name or UNNAMED) if agent is None else agent.facts
 
     def changed(self, provider: str, change: supervision.Announce) -> None:
-        """A provider's state changed."""
+        """A provider's change of state: it is told, and batches that wait for the provider go on."""
         self.teller.changed(provider, change)
         self.alerts.changed(provider, change)
+        if change.after == "ready":
+            self.batches.batches.provider_ready(provider)
 
     def crossed(self, crossing: Crossing) -> None:
         """A budget came near its end, or to it."""
@@ -309,6 +313,10 @@ class Gateway:
         for session in self.door.sessions:
             if session.agent.name == agent.name:
                 session.agent = agent
+
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Does a verb of batches for an operator, who sees those of all agents. Raises ``KruxosError``."""
+        return await self.batches.perform(op, arguments, None)
 
     async def start_web(self) -> dict[str, Any]:
         """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""

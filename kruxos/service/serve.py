@@ -21,16 +21,20 @@ from kruxos.config.lock import DirectoryLock
 from kruxos.config.model import Http, ModelsConfig
 from kruxos.config.problems import SetupError
 from kruxos.cores.idempotency import KEEP_S
+from kruxos.cores.routing import AgentFacts
 from kruxos.launcher import linux
 from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
+from kruxos.service.batch_desk import BatchDesk
+from kruxos.service.batch_verbs import BatchVerbs
+from kruxos.service.batches import Batches
 from kruxos.service.calls import Calls
 from kruxos.service.control import ControlDoor
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
-from kruxos.service.gateway import Gateway
+from kruxos.service.gateway import OPERATOR, Gateway
 from kruxos.service.journal import LOG, close_log, open_log
 from kruxos.service.launching import Launching
 from kruxos.service.renewing import close_all
@@ -38,7 +42,7 @@ from kruxos.service.setups import routing_facts
 from kruxos.service.stewardship import restored
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
-from kruxos.service.watch import watch
+from kruxos.service.watch import Look, look_at, watch
 from kruxos.service.web import WebProcess
 from kruxos.transport import AddressUnusableError, Peer, Transport
 from kruxos.transport.nng import NngTransport
@@ -75,11 +79,12 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         vault = closing.enter_context(Vault.open(data))
         ledger = closing.enter_context(Ledger.open(data, time.time()))
         journal = closing.enter_context(Journal.open(data))
+        taken = look_at(data.models)
         config, problem = _first_config(data)
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, options.http)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, options.http, taken)
     return 0
 
 
@@ -133,6 +138,7 @@ async def _run(
     config: ModelsConfig,
     problem: str,
     http: Http | None,
+    taken: Look,
 ) -> None:
     log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
@@ -148,6 +154,7 @@ async def _run(
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
             gateway.calls.steward.budgets = restored(ledger, config, time.time())
             gateway.calls.steward.crossed = gateway.crossed
+            gateway.batches = _batches(gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
             nursery.start_soon(launching.run)
@@ -159,7 +166,9 @@ async def _run(
             _open_doors(gateway, NngTransport(nursery), nursery)
             nursery.start_soon(gateway.web.run)
             gateway.apply(config)
-            nursery.start_soon(watch, data.models, gateway.reload)
+            gateway.config_problem = problem
+            gateway.batches.batches.start()
+            nursery.start_soon(watch, data.models, gateway.reload, taken)
             LOG.info("listening at %s", agent_socket(data.root))
             _notify_ready()
             nursery.start_soon(_on_signals, signals, stopping)
@@ -169,6 +178,14 @@ async def _run(
     os.close(log_fd)
     os.close(web_log_fd)
     LOG.info("stopped")
+
+
+def _batches(gateway: Gateway) -> BatchVerbs:
+    def tell(kind: str, subject: str, outcome: str) -> None:
+        gateway.teller.tell(kind, subject, outcome=outcome)
+
+    batches = Batches(gateway.ledger, gateway.data.jobs, gateway.fleet, gateway.nursery, tell)
+    return BatchVerbs(batches, lambda: gateway.config, lambda: gateway.calls.facts, AgentFacts(OPERATOR))
 
 
 def _open_log(data: DataDirectory, name: str) -> int:
@@ -188,7 +205,8 @@ def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -
     root = gateway.data.root
     agents = str(gateway.data.run_agents)
     open_session = partial(transport.open_session, agents)
-    gateway.door = AgentDoor(gateway.calls, gateway.identify, open_session, nursery)
+    desk = BatchDesk(gateway.batches, nursery)
+    gateway.door = AgentDoor(gateway.calls, desk, gateway.identify, open_session, nursery)
     door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
     control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
     context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
@@ -222,6 +240,8 @@ async def _drain(gateway: Gateway) -> None:
     gateway.door.draining = True
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
+    with trio.move_on_after(GRACE_S):
+        await gateway.batches.batches.drain()
     with trio.move_on_after(RENEWAL_GRACE_S):
         await close_all([provider.renewing for provider in gateway.fleet.providers.values()])
     with trio.move_on_after(FAREWELL_S):

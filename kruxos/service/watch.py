@@ -46,9 +46,12 @@ def look_at(path: Path) -> Look:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-async def watch(path: Path, reload: Callable[[], object]) -> None:
-    """Calls ``reload`` whenever the file has been saved, for ever. A ``SetupError`` of it has been told already."""
-    settled = Settled(look_at(path))
+async def watch(path: Path, reload: Callable[[], object], taken: Look) -> None:
+    """Calls ``reload`` whenever the file has been saved, for ever. A ``SetupError`` of it has been told already.
+
+    ``taken``: how the file looked before it was read at first; whoever saves it meanwhile is heard too.
+    """
+    settled = Settled(taken)
     while True:
         await trio.sleep(LOOK_EVERY_S)
         if settled.step(look_at(path)):

@@ -1,8 +1,8 @@
 """The web process as the supervisor sees it: started by module name, watched, started again.
 
-It is an ordinary client of the gateway's own sockets, so it holds no secret of any provider and stands outside of every
-call's way. What it is told (where to listen) and what it says (that it listens, and where) are single JSON messages over
-a socket that both ends watch: when that closes, the other one is gone.
+It is an ordinary client of the gateway's own sockets, and holds no secret of any provider. What it is told (where to
+listen) and what it says (that it listens, and where) are single JSON messages over a socket that both ends watch: when
+that closes, the other one is gone.
 
     off -> starting                 models.yaml (``http:``, ``telemetry:``), ``serve --http`` or the dashboard want it
     starting -> ready               it says where it listens
@@ -40,6 +40,8 @@ from kruxos.service.launching import wait_exit
 WebState = Literal["off", "starting", "ready", "backoff"]
 
 READY_WITHIN_S = 15.0
+LISTEN_AGAIN_S = 2.0
+"""When an address that is taken is tried again."""
 LEAVE_WITHIN_S = 6.0
 """How long answers under way may take when it is asked to go; then it is killed."""
 MESSAGE_BYTES_MAX = 16 * 1024
@@ -130,19 +132,24 @@ class WebProcess:
                 await changed.wait()
                 continue
             started_at = trio.current_time()
-            reason = await self._live(changed)
+            said, reason = await self._live(changed)
             if changed.is_set():
                 self._record.forgive()
                 continue
-            ready_for_s = trio.current_time() - started_at if self.status.state == "ready" else None
-            delay_s = self._record.delay_s(trio.current_time(), ready_for_s, random.random)
+            delay_s = self._pause_s(trio.current_time(), started_at, says_why=said)
             self.status = replace(self.status, restarts=self.status.restarts + 1)
             self._move("backoff" if delay_s != 0.0 else "starting", reason)
             with trio.move_on_after(PROBE_EVERY_S if delay_s is None else delay_s):
                 await changed.wait()
 
-    async def _live(self, changed: trio.Event) -> str:
-        """One process from its start to its end; why it ended."""
+    def _pause_s(self, now: float, started_at: float, *, says_why: bool) -> float | None:
+        """Before the next start; None: it ended too often. A port that is taken may be free soon, and is no crash."""
+        if says_why:
+            return LISTEN_AGAIN_S
+        return self._record.delay_s(now, now - started_at if self.status.state == "ready" else None, random.random)
+
+    async def _live(self, changed: trio.Event) -> tuple[bool, str]:
+        """One process from its start to its end; why it ended, and whether it said so itself."""
         self._move("starting")
         process, end = self._spawn()
         self.status = replace(self.status, pid=process.pid)
@@ -159,7 +166,7 @@ class WebProcess:
             with suppress(ProcessLookupError):
                 process.kill()
             code = process.wait()
-        return told[0] or describe_exit(code)
+        return bool(told[0]), told[0] or describe_exit(code)
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], trio.socket.SocketType]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

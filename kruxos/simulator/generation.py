@@ -23,7 +23,7 @@ from .dressing import DressedEncoder, Outgoing
 from .faults import Fault
 from .limits import Cost, Meters
 from .pacing import Pace
-from .planning import Order, Plan, asked_of, digest, marked_texts, plan, tokens_of
+from .planning import Order, Plan, asked_of, digest, marked_texts, plan, results_of, tokens_of
 from .provider import Question
 from .scenario import Scripted
 from .steps import Data, End, Head, Headers, Response, Step, Wait
@@ -45,7 +45,7 @@ def generate(call: Call) -> Response:
     asked = asked_of(decoded.request)
     fault = fault or _strike(call, directive.fault, asked)
     meters = _charge(call, question, decoded)
-    scripted = call.world.script.take(asked)
+    scripted = call.world.script.take(asked, results_of(decoded.request), {tool.name for tool in decoded.request.tools})
     fault = fault or _strike(call, call.directive(scripted.fault).fault if scripted else None, asked)
     order = _order(call, question, decoded, directive, scripted)
     made = plan(order)

@@ -89,6 +89,18 @@ def asked_of(request: Request) -> str:
     return ""
 
 
+def results_of(request: Request) -> str:
+    """What tools have answered at the end of the conversation, as text."""
+    texts: list[str] = []
+    for message in reversed(request.messages):
+        results = [part for part in message.parts if isinstance(part, ToolResult)]
+        if not results:
+            break
+        contents = [[Text(each.content)] if isinstance(each.content, str) else each.content for each in results]
+        texts = [part.text for content in contents for part in content if isinstance(part, Text)] + texts
+    return "\n".join(texts)
+
+
 def marked_texts(request: Request) -> list[str]:
     """Where directives count: the system prompt, and what the user says last. Older turns stay in a conversation."""
     marked = [message for message in request.messages if message.role == "system"]

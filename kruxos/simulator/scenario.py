@@ -1,13 +1,14 @@
 """Answers that somebody wrote: the first that fits a request and is not used up is given.
 
 A script is a list, in Python or as JSON: ``[{"text": "Hello", "when": "greet", "times": 1}, ...]``. Where none fits,
-the simulator makes an answer up.
+the simulator makes an answer up. A task with a tool is two answers, the later step first: ``{"after": "42", "text":
+"It is 42"}, {"when": "compute", "tool_calls": [{"name": "run", "arguments": {...}}]}``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,13 +25,15 @@ _REASONS = ("stop", "length", "tool_call", "content_filter")
 class Scripted:
     """One answer: its ``parts``, or exactly these ``events``.
 
-    ``when`` must stand in the text of the last message; ``times`` is how often the answer may be given. ``fault`` is
-    a directive (see ``directives``). What is None is taken from the parts.
+    ``when`` must stand in the text of the last message; ``after`` in what tools have answered to it, for the next step
+    of a task. Calls of tools are made only where the request has these tools. ``times`` is how often the answer may be
+    given. ``fault`` is a directive (see ``directives``). What is None is taken from the parts.
     """
 
     parts: tuple[Part, ...] = ()
     events: tuple[Event, ...] = ()
     when: str | None = None
+    after: str | None = None
     times: int | None = None
     finish_reason: FinishReason | None = None
     raw_finish_reason: str | None = None
@@ -50,14 +53,25 @@ class Script:
         """All answers are unused again."""
         self._given = [0] * len(self._answers)
 
-    def take(self, asked: str) -> Scripted | None:
-        """The answer for a request whose last message says this."""
+    def take(self, asked: str, results: str = "", tools: Container[str] | None = None) -> Scripted | None:
+        """The answer for a request whose last message says this, whose tools have answered that to it.
+
+        ``tools``: the names of its tools; None: any.
+        """
         for index, answer in enumerate(self._answers):
-            fits = answer.when is None or answer.when in asked
-            if fits and (answer.times is None or self._given[index] < answer.times):
+            if _fits(answer, asked, results, tools) and (answer.times is None or self._given[index] < answer.times):
                 self._given[index] += 1
                 return answer
         return None
+
+
+def _fits(answer: Scripted, asked: str, results: str, tools: Container[str] | None) -> bool:
+    called = [part.name for part in answer.parts if isinstance(part, ToolCall)]
+    return (
+        (answer.when is None or answer.when in asked)
+        and (answer.after is None or answer.after in results)
+        and (tools is None or all(name in tools for name in called))
+    )
 
 
 def load_script(path: Path) -> tuple[Scripted, ...]:
@@ -79,6 +93,7 @@ def _scripted(value: Any, path: str) -> Scripted:
     answer = Scripted(
         parts=(*shown, *([Text(text)] if text else []), *calls),
         when=fields.maybe_text("when"),
+        after=fields.maybe_text("after"),
         times=fields.maybe_integer("times", low=1),
         finish_reason=cast("FinishReason | None", fields.maybe_choice("finish_reason", _REASONS)),
         fault=fields.maybe_text("fault") or "",

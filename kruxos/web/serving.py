@@ -40,6 +40,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._in_head = True
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Admits it, or closes it: too many, or another user's process at the Unix socket."""
@@ -71,6 +72,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """The head is here; a body follows, or an answer."""
         self._head_arrived()
         self._in_head = False
+        if not self.url.startswith(b"/"):
+            self._refuse(b"400 Bad Request")  # another authority than Host's, or a proxy's request
+            return
         too_large = sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > HEAD_BYTES_MAX
         if too_large or len(self.headers) > HEADERS_MAX:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -80,12 +84,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is here whole; the next one has a head of its own."""
         self._in_head, self._head_bytes = True, 0
-        if self.cycle is not None:
+        if not self._refused:
             super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body; of a request that was refused none is wanted."""
-        if self.cycle is not None:
+        if not self._refused:
             super().on_body(body)
 
     def _await_head(self) -> None:
@@ -99,6 +103,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: bytes) -> None:
         self._head_arrived()
+        self._refused = True
         if not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
             self.transport.close()

@@ -135,7 +135,9 @@ def test_a_batch_costs_half_of_everything() -> None:
     usage = Usage(1_000, 2_000, 300, 500, 400, 100)
     cost = price(usage, row("anthropic", "claude-sonnet-4-6"), at=NOON_SUNDAY, batch=True)
     assert cost is not None
-    assert (cost["total"], cost["output"], cost["uncached"], cost["batch"]) == ("0.006225", "0.00375", "0.0174", "0.5")
+    assert (cost["total"], cost["output"], cost["uncached"], cost["rates"]) == (
+        "0.006225", "0.00375", "0.0174", "batch base",
+    )  # fmt: skip
 
 
 def test_a_subscription_pays_nothing_for_a_call_and_says_what_it_had_cost() -> None:

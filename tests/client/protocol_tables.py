@@ -18,14 +18,16 @@ from kruxos.client import sp
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 FOR_AGENTS = (
-    wire.Hello, wire.Welcome, wire.Open, wire.Event, wire.End, wire.Error, wire.Cancel, wire.Ping, wire.Pong, wire.Bye,
+    wire.Hello, wire.Welcome, wire.Open, wire.Event, wire.End, wire.Error, wire.Cancel, wire.Pause,
+    wire.Resume, wire.Ping, wire.Pong, wire.Bye,
 )  # fmt: skip
 FOR_WORKERS = (
     wire.Configure, wire.Ready, wire.Resolve, wire.Resolved, wire.Sent, wire.Health, wire.Beat, wire.Pause,
-    wire.Resume, wire.Drain, wire.Drained, wire.Renew, wire.Renewal, wire.Renewed, wire.Stored,
+    wire.Resume, wire.Drain, wire.Drained, wire.Renew, wire.Renewal, wire.Renewed, wire.Stored, wire.Spool,
+    wire.Spooled,
 )  # fmt: skip
 EVENTS = (
-    events.Start, events.TextDelta, events.ThinkingDelta, events.ToolCallBegin, events.ToolCallDelta,
+    events.Start, events.Raw, events.TextDelta, events.ThinkingDelta, events.ToolCallBegin, events.ToolCallDelta,
     events.ToolCallEnd, events.State, events.Notice, events.UsageUpdate, events.Restart,
 )  # fmt: skip
 

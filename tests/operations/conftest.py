@@ -112,6 +112,16 @@ class PlayedGateway:
         self.log.append(("alert", alert.kind))
         return {"command": "sent"}
 
+    async def start_web(self) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        self.log.append(("start_web", None))
+        return {"state": "ready", "address": "http://127.0.0.1:7800"}
+
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        self.log.append((op, arguments))
+        return {}
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()
         return self.answer(frame)

@@ -15,10 +15,10 @@ from tests.shared import shared
 
 TODAY = "2026-11-22"
 DIFFERING = {
-    "Anthropic": {"Compaction", "Batch"},
-    "OpenAI": {"Compaction", "Batch", "Token Pre-flight"},
+    "Anthropic": {"Compaction"},
+    "OpenAI": {"Compaction", "Token Pre-flight"},
     "OpenAI Codex": {"Compaction"},
-    "Gemini": {"Thinking", "Compaction", "Token Pre-flight"},
+    "Gemini": {"Thinking", "Compaction", "Batch", "Token Pre-flight"},
     "DeepSeek": {"Thinking", "Compaction"},
     "GLM": {"Compaction"},
     "Grok": {"Thinking", "Compaction"},

@@ -108,6 +108,12 @@ class Simulator:
         assert found is not None
         return found
 
+    def batches(self, **ways: float) -> dict[str, Any]:
+        """What batches do there, changed where ``ways`` says so; and all that were made."""
+        method, body = ("POST", json.dumps(ways)) if ways else ("GET", None)
+        found: dict[str, Any] = self._ask(method, "/simulator/batches", body)
+        return found
+
     def reset(self) -> None:
         """As at the start."""
         self._ask("POST", "/simulator/reset")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.endurance.agent_kills import agent_kills
+from tests.endurance.batches import batches_in_small
 from tests.endurance.figures import Figures, percentile
 from tests.endurance.launcher_kills import launcher_kills
 from tests.endurance.mutated import mutated
@@ -20,6 +21,7 @@ SMALL: list[tuple[Callable[[int, Path], Figures], int]] = [
     (supervisor_kills, 1),
     (agent_kills, 2),
     (mutated, 300),
+    (batches_in_small, 60),
 ]
 
 

@@ -56,7 +56,7 @@ def test_a_broken_file_does_not_end_the_watch(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch, path, reload)
+            nursery.start_soon(watch, path, reload, look_at(path))
             for text in ("broken", "mended"):
                 await trio.testing.wait_all_tasks_blocked()
                 path.write_text(text)

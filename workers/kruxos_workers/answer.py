@@ -14,7 +14,7 @@ from kruxos import catalog, wire
 from kruxos.catalog import Shelf
 from kruxos.dialects.base import Decoder, Ending
 from kruxos.errors import KruxosError
-from kruxos.events import CONTENT_EVENTS, Event, Start, Usage, encode_events
+from kruxos.events import CONTENT_EVENTS, Event, Raw, Start, ToolCallEnd, Usage, encode_events
 
 
 class Answer:
@@ -24,27 +24,34 @@ class Answer:
     """
 
     def __init__(
-        self, number: int, *, provider: str, shelf: Shelf, model: str, stream: bool, flat: bool = False
-    ) -> None:
-        self._number = number
+        self, number: int, *, provider: str, shelf: Shelf, model: str, stream: bool, call_id: str = "",
+        flat: bool = False,
+    ) -> None:  # fmt: skip
+        self._number, self._call_id = number, call_id
         self._provider, self._shelf, self._stream = provider, shelf, stream
         self.model = model
         self._flat = flat
         self._held: list[Event] = []
         self.committed = False
 
-    def take(self, events: Iterable[Event]) -> list[wire.Frame]:
-        """Events from the decoder, or notices of our own; gives the frames that may leave now."""
+    def take(self, events: Iterable[Event], raw: list[Raw] | None = None) -> list[wire.Frame]:
+        """Events from the decoder, or notices of our own; gives the frames that may leave now.
+
+        ``raw``: the bytes that these events stand for, which leave in the place of content.
+        """
         fresh = list(events)
+        begins_content = any(isinstance(event, CONTENT_EVENTS) for event in fresh)
+        if raw is not None:
+            fresh = [*(event for event in fresh if not isinstance(event, (*CONTENT_EVENTS, ToolCallEnd))), *raw]
         if not fresh:
             return []
         for event in fresh:
             if isinstance(event, Start):
-                self.model = event.model or self.model
+                self.model, event.call_id = event.model or self.model, self._call_id
         if not self._stream:
             self._held += fresh
             return []
-        if not self.committed and not any(isinstance(event, CONTENT_EVENTS) for event in fresh):
+        if not (self.committed or begins_content):
             self._held += fresh
             return []
         held, self._held, self.committed = self._held, [], True
@@ -68,14 +75,22 @@ class Answer:
         )
 
     def fail(
-        self, error: KruxosError, failure: str, decoder: Decoder | None, *, upstream_us: int = 0, now: float = 0.0
+        self,
+        error: KruxosError,
+        failure: str,
+        decoder: Decoder | None,
+        *,
+        raw: bytes = b"",
+        upstream_us: int = 0,
+        now: float = 0.0,
     ) -> wire.Error:
-        """The last frame of an answer that failed; what was used until then goes with it."""
+        """The last frame of an answer that failed; what was used until then goes with it, and the error as it came."""
         usage = None if decoder is None else decoder.usage
         error.detail.provider = self._provider
         error.detail.model = error.detail.model or self.model
         return wire.Error(
             id=self._number,
+            body=encode_events([Raw(raw, is_last=True)]) if raw else b"",
             error=error.to_wire(),
             failure=failure,
             usage={} if usage is None else usage.to_wire(),

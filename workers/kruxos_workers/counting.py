@@ -20,9 +20,9 @@ from kruxos.errors import CallerError, CancelledError, DeadlineExceededError, Kr
 from kruxos.events import Notice, Usage, encode_events
 from kruxos.messages import Request
 from kruxos_workers.estimate import ERROR_MEDIAN_PERCENT, ERROR_P95_PERCENT
-from kruxos_workers.exchange import Worker
 from kruxos_workers.http import BodyFailure, SendFailure, TimeLimit
 from kruxos_workers.preflight import read_request
+from kruxos_workers.worker import Worker
 
 WITHIN_S = 60.0
 ANSWER_BYTES_MAX = 1024 * 1024

@@ -10,10 +10,7 @@ Whatever happens, the supervisor hears exactly one last frame about it, with wha
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import trio
 
@@ -33,15 +30,15 @@ from kruxos.errors import (
 from kruxos.events import Notice, Usage, encode_events
 from kruxos.messages import THINKING_EFFORTS, Request
 from kruxos_workers.answer import Answer
-from kruxos_workers.cache import Asked, Caches, Caching
-from kruxos_workers.gate import Gate
+from kruxos_workers.cache import Asked, Caching
 from kruxos_workers.http import Answer as HttpAnswer
-from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit
+from kruxos_workers.http import BodyFailure, SendFailure, TimeLimit
 from kruxos_workers.limits import Ask
-from kruxos_workers.preflight import Judged, Preflight, read_request
-from kruxos_workers.remaining import Remains
-from kruxos_workers.settings import FIRST_EVENT_S, Settings
+from kruxos_workers.preflight import Judged, read_request
+from kruxos_workers.raw import RawBytes, wants_raw
+from kruxos_workers.settings import FIRST_EVENT_S
 from kruxos_workers.upstream import request_id, upstream_us
+from kruxos_workers.worker import Login, Worker
 
 ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
@@ -49,67 +46,23 @@ TAIL_WITHIN_S = 2.0
 UNAUTHORIZED = 401
 AUTONOMOUS = "autonomous"
 """The role of calls that nobody waits for at a keyboard: their loops come back soon."""
+KEPT_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "container"})
+"""Fields of a protocol that name what its provider has kept: without it the rest of the request means little."""
 LOADING_AFTER_S = 3.0
 """A local model that says nothing for so long is probably being loaded: the agent is told, and it is no failure."""
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
 """A gateway in between gave up waiting: the provider behind it may have done the work."""
 
 
-class Outlet(Protocol):
-    """Where frames go."""
-
-    def send(self, frame: wire.Frame) -> None:
-        """Queues a frame."""
-        ...
-
-    def flush(self) -> bool:
-        """Hands queued frames to the kernel now."""
-        ...
-
-    async def room(self) -> None:
-        """Waits while the supervisor is far behind."""
-        ...
-
-
-class Login(Protocol):
-    """A login that is kept fresh (``oauth.keeper.Keeper``). Both raise ``KruxosError`` where it can't be had."""
-
-    async def token(self) -> str:
-        """The access token that requests are signed with from here on."""
-        ...
-
-    async def renewed(self, rejected: str) -> bool:
-        """The provider has refused this token: whether there is another by now."""
-        ...
-
-
-@dataclass(slots=True)
-class Worker:
-    """What all attempts of a worker share. ``now`` gives Unix seconds; ``login`` is there where one signs in."""
-
-    settings: Settings
-    client: ProviderClient
-    gate: Gate
-    outlet: Outlet
-    login: Login | None = None
-    remains: Remains = field(default_factory=Remains)
-    now: Callable[[], float] = time.time
-    preflight: Preflight = field(default_factory=Preflight)
-    caches: Caches = field(init=False)
-
-    def __post_init__(self) -> None:
-        settings = self.settings
-        own_host = settings.origin == settings.profile.name
-        self.caches = Caches(settings.dialect.name, settings.profile, own_host)
-        self.caches.is_on, self.caches.retention = settings.caches_prompts, settings.cache_retention
-
-
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
-    """The attempt ends with this error; ``failure`` says what the provider may have done."""
+    """The attempt ends with this error; ``failure`` says what the provider may have done.
 
-    def __init__(self, failure: str, error: KruxosError) -> None:
+    ``raw``: the error in the provider's own words, for an agent that speaks its protocol.
+    """
+
+    def __init__(self, failure: str, error: KruxosError, raw: bytes = b"") -> None:
         super().__init__(error.code)
-        self.failure, self.error = failure, error
+        self.failure, self.error, self.raw = failure, error, raw
 
 
 @dataclass(slots=True)
@@ -120,10 +73,12 @@ class Exchange:
     frame: wire.Open
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _answer: Answer = field(init=False)
+    _request: Request = field(init=False)
     _caching: Caching | None = None
     _judged: Judged | None = None
     _target_model: str = ""
     _decoder: Decoder | None = None
+    _raw: RawBytes | None = None
     _http: HttpAnswer | None = None
     _limit: TimeLimit = field(default_factory=TimeLimit)
     _flowing: trio.Event = field(default_factory=trio.Event)
@@ -140,6 +95,7 @@ class Exchange:
             model=self.frame.model or settings.model or "",
             stream=self.frame.stream,
             flat=settings.profile.login,
+            call_id=self.frame.call_id or "",
         )
         self._flowing.set()
         if self.frame.deadline_s is not None:
@@ -161,7 +117,7 @@ class Exchange:
             try:
                 last = await self._exchange()
             except FailedExchange as failed:
-                last = self._failed(failed.error, failed.failure)
+                last = self._failed(failed.error, failed.failure, failed.raw)
         if last is None:
             self._leave()
             is_late = trio.current_time() >= self.scope.deadline
@@ -170,7 +126,7 @@ class Exchange:
         self.worker.outlet.send(last)
 
     async def _exchange(self) -> wire.Frame:
-        request = self._read_request()
+        request = self._request = self._read_request()
         target, encoded = self._encode(request)
         self._target_model = target.model
         await self._enter(target.model, request)
@@ -217,6 +173,7 @@ class Exchange:
                 if not 200 <= http.status < 300:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
+                self._raw = self._raw_for(http)
                 await self._read(http, self._decoder, limits.idle_s if target.stream else limits.call_s)
         except SendFailure as failure:
             raise FailedExchange(failure.kind, failure.error) from None
@@ -273,7 +230,7 @@ class Exchange:
         except KruxosError as error:
             raise FailedExchange("final", error) from None
         unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
-        self._answer.take([*unknown, *encoded.notices, *caching.notices])
+        self._answer.take([*unknown, *self._only_elsewhere(request), *encoded.notices, *caching.notices])
         caching.notices.clear()
         return target, encoded
 
@@ -285,6 +242,21 @@ class Exchange:
             return worker.caches.caching(asked, worker.settings.shelf.lookup(model))
         except CallerError as error:
             raise FailedExchange("final", error) from None
+
+    def _only_elsewhere(self, request: Request) -> list[Notice]:
+        """What the agent said in the words of another protocol, and is left out. Not left out is what it goes on."""
+        native = request.native
+        if native is None or native.dialect == self.worker.settings.dialect.name:
+            return []
+        provider = self.worker.settings.provider
+        kept = next((path for path in native.only if path in KEPT_ELSEWHERE), None)
+        if kept is not None:
+            message = f"{kept}: {provider} does not have the conversation that it names; send the conversation itself"
+            raise FailedExchange("never_sent", UnsupportedError(message, field=kept))
+        return [
+            Notice("parameter_dropped", f"{path} was not sent: {provider} has no such parameter", {"parameter": path})
+            for path in native.only
+        ]
 
     def _model(self, request: Request) -> tuple[str, Request]:
         """The model that is asked, and the request as it means the same there. A retired one's successor is told."""
@@ -355,6 +327,12 @@ class Exchange:
 
     # While it comes
 
+    def _raw_for(self, http: HttpAnswer) -> RawBytes | None:
+        content_type, stream = http.headers.get("content-type", ""), self.frame.stream
+        dialect = self.worker.settings.dialect.name
+        wanted = wants_raw(self._request, dialect, content_type=content_type, stream=stream)
+        return RawBytes(stream=stream) if wanted else None
+
     def _decoder_for(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> Decoder:
         return self.worker.settings.dialect.decoder(target, encoded, http.headers.get("content-type", ""))
 
@@ -368,7 +346,8 @@ class Exchange:
                 self._limit.start("end of the answer", TAIL_WITHIN_S)
             elif events:
                 self._limit.start("event", idle_s)
-            for frame in self._answer.take(events):
+            raw = None if self._raw is None else self._raw.take(piece, decoder)
+            for frame in self._answer.take(events, raw):
                 outlet.send(frame)
             if not self._flowing.is_set():
                 self._limit.stop()
@@ -387,14 +366,22 @@ class Exchange:
             pass  # what came of the error's text is enough
         error = self.worker.settings.dialect.decode_error(http.status, http.headers, bytes(body), target, encoded)
         if isinstance(error, CallerError) and not isinstance(error, UnsupportedError):
-            return FailedExchange("final", error)
+            return FailedExchange("final", error, self._raw_error(http, bytes(body)))
         return FailedExchange("ambiguous" if http.status in MAYBE_DONE_STATUSES else "refused", error)
+
+    def _raw_error(self, http: HttpAnswer, body: bytes) -> bytes:
+        content_type, dialect = http.headers.get("content-type", ""), self.worker.settings.dialect.name
+        if not wants_raw(self._request, dialect, content_type=content_type, stream=False):
+            return b""
+        return self.worker.client.redact(body.decode("utf-8", "replace")).encode()
 
     # After it
 
     def _close(self, decoder: Decoder, otherwise: KruxosError) -> wire.Frame:
         """The body is over. Whether the answer is whole, its own protocol says; else the best reason is told."""
-        for frame in self._answer.take(decoder.finish()):
+        events = decoder.finish()
+        raw = None if self._raw is None else self._raw.finish(decoder)
+        for frame in self._answer.take(events, raw):
             self.worker.outlet.send(frame)
         if decoder.ending is None:
             cut_off = decoder.error is None or isinstance(decoder.error, StreamInterruptedError)
@@ -422,7 +409,7 @@ class Exchange:
             corrections = self.worker.preflight.corrections
             corrections.learn(self._target_model, self._conversation, self._judged.estimate, usage.input_tokens)
 
-    def _failed(self, error: KruxosError, failure: str) -> wire.Frame:
+    def _failed(self, error: KruxosError, failure: str, raw: bytes = b"") -> wire.Frame:
         now = self.worker.now()
         self._leave(error)
         error.message = self.worker.client.redact(error.message)
@@ -430,7 +417,7 @@ class Exchange:
             error.detail.excerpt = self.worker.client.redact(error.detail.excerpt)
         error.detail.request_id = error.detail.request_id or request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
-        return self._answer.fail(error, failure, self._decoder, now=now)
+        return self._answer.fail(error, failure, self._decoder, raw=raw, now=now)
 
 
 def _speaks_of_thinking(request: Request) -> bool:

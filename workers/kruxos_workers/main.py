@@ -29,9 +29,11 @@ from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos.login import Login
+from kruxos_workers.batches import BatchWork
+from kruxos_workers.batches.work import PREFIX
 from kruxos_workers.counting import Counting
 from kruxos_workers.crediting import ask_credit
-from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.exchange import Exchange
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
 from kruxos_workers.limits import Limits
@@ -42,6 +44,7 @@ from kruxos_workers.oauth.keeper import Keeper
 from kruxos_workers.oauth.life import Life
 from kruxos_workers.remaining import Remains, credit_address
 from kruxos_workers.settings import Settings, read_settings
+from kruxos_workers.worker import Worker
 
 BEAT_EVERY_S = 1.0
 CACHES_EVERY_BEATS = 5
@@ -154,7 +157,7 @@ def _make_keeper(desk: Desk) -> Keeper | None:
     return keeper
 
 
-Work: TypeAlias = Exchange | Listing | Counting
+Work: TypeAlias = Exchange | Listing | Counting | BatchWork
 _WORK: Mapping[str, type[Listing | Counting]] = {"list_models": Listing, "count_tokens": Counting}
 
 
@@ -185,7 +188,7 @@ class Desk:
         """One frame of the supervisor."""
         match frame:
             case wire.Open():
-                exchange = _WORK.get(frame.op, Exchange)(self.worker, frame)
+                exchange = _kind_of(frame.op)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
             case wire.Cancel() if frame.id in self.exchanges:
@@ -194,6 +197,8 @@ class Desk:
                 self.exchanges[frame.id].pause()
             case wire.Resume() if frame.id in self.exchanges:
                 self.exchanges[frame.id].resume()
+            case wire.Spooled() if isinstance(work := self.exchanges.get(frame.id), BatchWork):
+                work.on_spooled(frame)
             case wire.Resolved():
                 self.names.on_answer(frame)
             case wire.Drain():
@@ -233,6 +238,11 @@ class Desk:
         renewing = self.keeper is not None and self.keeper.busy
         if self.draining and not self.exchanges and not renewing:
             self.link.send(wire.Drained())
+
+
+def _kind_of(op: str) -> type[Work]:
+    """What does an op."""
+    return BatchWork if op.startswith(PREFIX) else _WORK.get(op, Exchange)
 
 
 async def _beat(link: Link, desk: Desk, statm: int | None) -> None:

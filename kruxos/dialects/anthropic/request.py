@@ -19,9 +19,10 @@ from kruxos.dialects.encoding import (
 from kruxos.dialects.structured import anthropic_strict, anthropic_strict_tool, json_words, tool_schema
 from kruxos.dialects.text import body_bytes
 from kruxos.dialects.tool_names import legal_id
+from kruxos.fields import Fields
 from kruxos.messages import Native, Request
 
-from .thinking import thinking_fields, thinks
+from .thinking import said_effort, thinking_fields, thinks
 from .turns import Turns
 
 VERSION = "2023-06-01"
@@ -151,11 +152,18 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     changes: dict[str, Any] = {"model": target.model}
     if bool(body.get("stream")) != target.stream:
         changes["stream"] = target.stream
-    if request.thinking_effort is not None:
+    if request.thinking_effort is not None and not _is_said(body, request, target):
         changes |= _native_thinking(draft, body)
     headers = _headers(target) | {name: native.headers[name] for name in PASSED_HEADERS if name in native.headers}
     data = native_bytes(native, body, target.edit(body | changes))
     return EncodedRequest(HttpRequest("POST", PATH, headers, data), draft.notices)
+
+
+def _is_said(body: dict[str, Any], request: Request, target: Target) -> bool:
+    """Whether the body says the wished effort itself, to the model that it names: its own words are more exact."""
+    thinking, output = Fields(body).object("thinking"), Fields(body).object("output_config")
+    said = said_effort(thinking.get("type"), thinking.get("budget_tokens"), output.get("effort"))
+    return said == request.thinking_effort and body.get("model") == target.model
 
 
 def _native_thinking(draft: Draft, body: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from kruxos.messages import (
     Role,
     Text,
     Thinking,
-    ThinkingEffort,
     Tool,
     ToolCall,
     ToolResult,
@@ -36,10 +35,9 @@ from kruxos.messages import (
 
 from .request import PASSED_HEADERS
 from .state import CITATIONS, REDACTED, SIGNATURE, kind_of_block
-from .thinking import BUDGETS_TOKENS
+from .thinking import EFFORTS, said_effort
 
 ORIGIN = "anthropic"
-_EFFORTS: dict[str, ThinkingEffort] = {"low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
@@ -201,20 +199,15 @@ def _read_tool_choice(reader: Reader, fields: Fields, request: Request) -> None:
 
 def _read_thinking(reader: Reader, fields: Fields, request: Request) -> None:
     output = reader.fields(fields.object("output_config"), "output_config")
-    effort = output.maybe_choice("effort", tuple(_EFFORTS))
+    effort = output.maybe_choice("effort", tuple(EFFORTS))
     if output.has("format"):
         wish = reader.fields(output.raw("format"), "output_config.format")
         wish.choice("type", ("json_schema",))
         request.output_format = OutputFormat(wish.object("schema"))
     if not fields.has("thinking"):
-        request.thinking_effort = _EFFORTS[effort] if effort else None
+        request.thinking_effort = said_effort(None, None, effort)
         return
     thinking = reader.fields(fields.raw("thinking"), "thinking")
     kind = thinking.choice("type", ("enabled", "adaptive", "disabled"))
-    if kind == "disabled":
-        request.thinking_effort = "none"
-    elif kind == "enabled":
-        budget = thinking.integer("budget_tokens", low=1)
-        request.thinking_effort = _EFFORTS[min(BUDGETS_TOKENS, key=lambda level: abs(BUDGETS_TOKENS[level] - budget))]
-    else:
-        request.thinking_effort = _EFFORTS[effort or "high"]
+    budget_tokens = thinking.integer("budget_tokens", low=1) if kind == "enabled" else None
+    request.thinking_effort = said_effort(kind, budget_tokens, effort)

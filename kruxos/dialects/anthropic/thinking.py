@@ -14,11 +14,24 @@ from typing import Any
 from kruxos import catalog
 from kruxos.dialects.efforts import SCALE, clamped, is_clamped, nearest
 from kruxos.dialects.encoding import Draft
+from kruxos.messages import ThinkingEffort
 
 BUDGET_TOKENS_MIN = 1024
 BUDGETS_TOKENS = {"low": 2_048, "medium": 8_192, "high": 16_384, "max": 24_000}
 _ANSWER_SHARE = 4
 """A budget leaves at least this part of the output tokens to the answer."""
+
+
+EFFORTS: dict[str, ThinkingEffort] = {"low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
+
+
+def said_effort(kind: str | None, budget_tokens: int | None, effort: str | None) -> ThinkingEffort | None:
+    """How much a request in this protocol says to think: ``thinking``'s type and budget, and the effort beside it."""
+    if kind == "disabled":
+        return "none"
+    if kind == "enabled" and budget_tokens is not None:
+        return EFFORTS[min(BUDGETS_TOKENS, key=lambda level: abs(BUDGETS_TOKENS[level] - budget_tokens))]
+    return EFFORTS.get(effort or ("high" if kind == "adaptive" else ""))
 
 
 def thinking_fields(draft: Draft, max_tokens: int, *, forced_tool: bool, bare_tool_turn: bool) -> dict[str, Any]:

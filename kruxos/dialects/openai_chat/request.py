@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
+from kruxos.dialects.efforts import native_says_effort
 from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers
 from kruxos.dialects.structured import check_tools, json_words, openai_strict, strict_format, tool_schema
 from kruxos.dialects.text import body_bytes
@@ -146,7 +147,8 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     """The agent's own request: only model, stream and effort are set, all else goes on as it came."""
     body = native_fields(native)
     draft = Draft.of(Request(messages=[], thinking_effort=request.thinking_effort), target)
-    changes: dict[str, Any] = {"model": target.model, **thinking_fields(draft)}
+    is_said = native_says_effort(body.get("reasoning_effort"), body, request, target)
+    changes: dict[str, Any] = {"model": target.model, **({} if is_said else thinking_fields(draft))}
     if bool(body.get("stream")) != target.stream:
         changes["stream"] = target.stream
     options = body.get("stream_options")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from kruxos.dialects.base import EncodedRequest, HttpRequest, Target
-from kruxos.dialects.efforts import fitting, omitted_effort, openai_effort, thinks
+from kruxos.dialects.efforts import fitting, native_says_effort, omitted_effort, openai_effort, thinks
 from kruxos.dialects.encoding import Draft, native_bytes, native_fields, request_headers
 from kruxos.dialects.structured import check_tools, json_words, openai_strict, strict_format, tool_schema
 from kruxos.dialects.text import body_bytes
@@ -167,9 +167,10 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
         changed["stream"] = target.stream
     if not target.stream:
         changed.pop("stream_options", None)
-    effort = _effort(draft)
+    given = fields.get("reasoning")
+    said = cast("dict[str, Any]", given).get("effort") if isinstance(given, dict) else None
+    effort = None if native_says_effort(said, fields, request, target) else _effort(draft)
     if effort is not None:
-        given = fields.get("reasoning")
         changed["reasoning"] = (cast("dict[str, Any]", given) if isinstance(given, dict) else {}) | {"effort": effort}
     if target.profile.keeps_nothing:
         changed = _stateless(draft, changed, is_lite=LITE_HEADER in native.headers)

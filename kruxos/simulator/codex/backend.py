@@ -8,7 +8,6 @@ earendil-works/pi#4172); words that nobody has reported are made up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from kruxos.dialects.openai_responses import OPENAI_RESPONSES
 from kruxos.dialects.text import body_bytes
@@ -23,7 +22,6 @@ from kruxos.simulator.openai_responses.provider import mark, thinking
 from kruxos.simulator.openai_responses.rules import WINDOW_RULES
 from kruxos.simulator.openai_responses.shapes import RESPONSES
 from kruxos.simulator.provider import Provider, Question, Refusal, Rule, shape_rules
-from kruxos.simulator.shapes import ANYTHING
 from kruxos.simulator.steps import Headers, Response
 from kruxos.simulator.world import World
 
@@ -38,9 +36,6 @@ _REFUSED_FIELDS = (
     "max_output_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "metadata",
     "top_logprobs", "truncation", "user", "safety_identifier", "context_management", "previous_response_id",
 )  # fmt: skip
-
-
-_SHAPE = replace(RESPONSES, fields={**RESPONSES.fields, "client_metadata": ANYTHING})
 
 
 def check_login(world: World, headers: Mapping[str, str], now: float) -> Refusal | None:
@@ -112,7 +107,7 @@ RULES: tuple[Rule, ...] = (
     Rule("input_no_list", _REPORTED, _input_no_list),
     Rule("field_refused", _REPORTED, _field_refused),
     Rule("model_unknown", _REPORTED, _model_unknown),
-    *shape_rules(_SHAPE, say, "openai/codex: codex-api, request type"),
+    *shape_rules(RESPONSES, say, "openai/codex: codex-api, request type"),
     Rule("system_role", "reports of its users, not confirmed", _system_role),
     *ITEM_RULES,
 )

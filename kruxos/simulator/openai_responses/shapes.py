@@ -187,6 +187,7 @@ RESPONSES = Record(
         "metadata": OBJECT,
         "prompt_cache_retention": Text(("in_memory", "24h")),
         **dict.fromkeys(_NOT_LOOKED_INTO, ANYTHING),
+        "client_metadata": ANYTHING,  # Codex sends it with an API key too, as with a login
     },
     is_closed=True,
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """One session with the gateway for each agent that shows its token; and how often somebody may be wrong about one.
 
-A token is proven by the gateway's own hello, once; then its session stays for the calls to come. Kept is a keyed hash of
-the token, so that looking it up tells nothing of those that are known. Wrong tokens are bounded in time, whoever shows
-them: while the bound is reached, tokens that are not known yet are refused unheard, and agents with a session go on.
+A token is proven by the gateway's own hello, once; then its session stays for the calls to come. Kept is a keyed hash
+of the token, so that looking it up tells nothing of those that are known. Wrong tokens are bounded in time, whoever
+shows them: while the bound is reached, tokens that are not known yet are refused unheard, and agents with a session go
+on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from kruxos.errors import OverloadedError, RateLimitedError, UnauthorizedError
 SESSIONS_MAX = 1024
 IDLE_S = 900.0
 """A session that nobody used for so long is closed."""
+HOLD_BYTES = 1024 * 1024
+"""Events of one stream that its reader has not taken yet; past that its provider is not read on."""
 SWEEP_EVERY_S = 60.0
 WRONG_BURST = 20.0
 WRONG_PER_S = 2.0
@@ -91,7 +94,7 @@ class Sessions:
     async def find(self, token: str | None, agent: str | None) -> Session:
         """The session of this token; without one, of the agent of our own user that has this name.
 
-        Raises ``UnauthorizedError`` for a wrong token, ``RateLimitedError`` when too many were, and what a hello raises.
+        Raises ``UnauthorizedError`` for a wrong token, ``RateLimitedError`` when too many were, and as a hello does.
         """
         name = hashlib.blake2b(f"{token}\0{agent}".encode("utf-8", "replace"), key=self._key).digest()
         session = self._sessions.get(name)
@@ -103,7 +106,8 @@ class Sessions:
                 "too many wrong tokens were shown; try again shortly", retry_at=time.time() + PAUSE_S
             )
         self._make_room()
-        session = Session(Client(agent=agent, token=token, address=self._address), self._now())
+        client = Client(agent=agent, token=token, address=self._address)
+        session = Session(client, self._now())
         try:
             await self._tasks.start(self._run, name, session)
         except UnauthorizedError:
@@ -117,7 +121,7 @@ class Sessions:
 
     async def _run(self, name: bytes, session: Session, *, task_status: TaskStatus[None]) -> None:
         async with session.client as client:
-            await client.connect()
+            await client.connect(hold_bytes=HOLD_BYTES)
             self._sessions.setdefault(name, session)
             task_status.started()
             await session.closing.wait()

@@ -404,3 +404,12 @@ def test_another_dialects_native_request_is_left_and_the_common_parts_are_sent()
     request = ask(native=Native("openai-chat", b"{}"))
     body, _ = encode(request, target("anthropic", SONNET))
     assert body["messages"][0]["content"][0]["text"] == "hi"
+
+
+def test_a_native_requests_own_words_for_an_effort_stand_where_its_model_is_asked() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 7000}
+    given = {"model": SONNET, "max_tokens": 9000, "messages": [], "thinking": thinking}
+    body, _ = encode(native(given, "medium"), target("anthropic", SONNET))
+    assert body["thinking"] == given["thinking"]
+    body, _ = encode(native(given | {"model": "another"}, "medium"), target("anthropic", SONNET))
+    assert body["thinking"] != given["thinking"]
