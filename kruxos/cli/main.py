@@ -17,6 +17,7 @@ NOUNS = {
     "status": "what the gateway, its vault and its providers' workers do now",
     "verify": "check that everything is as it should be",
     "chat": "ask a model, from the terminal",
+    "tokens": "count a file's input tokens",
     "model": "providers: add, list, test, remove, defaults",
     "config": "models.yaml: check it, and its schema for editors",
     "vault": "providers' keys, and where the vault's own key is kept",

@@ -24,7 +24,7 @@ WEB_KEYS = ("state", "reason", "since", "pid", "restarts", "address", "socket", 
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
     "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "memory_max_bytes", "isolation",
-    "retry_at", "remains", "waiting", "waiting_peak",
+    "retry_at", "remains", "waiting", "waiting_peak", "cache",
 )  # fmt: skip
 
 SCHEMA = """\
@@ -52,6 +52,8 @@ SCHEMA = """\
     waiting, waiting_peak             calls that wait in it for a limit or a place, and the most that ever did
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
+    cache            its prompt cache: counts (expected, hits, missed, missed_CAUSE, unexplained), last_miss; empty:
+                     nothing is known yet
     last_error, last_error_at         the last failed attempt: an error code, and when
     remains          what its provider told: what, model, left, limit, unit (requests, tokens, percent, a currency),
                      resets_at, as_of; amounts are decimal text
@@ -304,6 +306,19 @@ def _worker_todo(worker: Mapping[str, Any], defaults: Mapping[str, str], now: fl
     elif worker["last_error"] in _MENDED_HERE and now - (worker["last_error_at"] or 0) < RECENT_S:
         advice = advise(worker["last_error"], name, kind=worker["type"], model=model)
         yield name, f"{advice.message} (its last call failed {ago(worker['last_error_at'], now)})", advice.fix
+    elif _missed(worker, now):
+        yield name, _missed(worker, now), ""
+
+
+def _missed(worker: Mapping[str, Any], now: float) -> str:
+    """That the prompt cache was missed lately, by whom and why; empty where it was not."""
+    cache: dict[str, Any] = worker.get("cache") or {}
+    counts: dict[str, int] = cache.get("counts") or {}
+    last: dict[str, Any] = cache.get("last_miss") or {}
+    if not last or now - last["at"] > RECENT_S:
+        return ""
+    share = f"{counts['missed']} of {counts['expected']} prompt cache hits that were expected were missed"
+    return f"{share}; the last one of {last['agent'] or 'an unnamed agent'}, {ago(last['at'], now)}: {last['cause']}"
 
 
 def _advice_lines(each: tuple[str, str, str], terminal: Terminal) -> list[str]:

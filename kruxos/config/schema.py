@@ -256,6 +256,8 @@ class ProviderFields(_Level):
     time_limits: TimeLimitFields | None = None
     model_aliases: dict[Text, Text] | None = None
     retired_models: Literal["translate", "refuse"] | None = None
+    cache: Literal["auto", "off"] | None = None
+    prompt_cache_retention: Literal["extended", "24h", "in_memory"] | None = None
     catalog: Annotated[dict[Text, ModelFields | None], Field(max_length=_STATED_MODELS_MAX)] | None = None
     headers: Headers | None = None
     proxy: Proxy | None = None

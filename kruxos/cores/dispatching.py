@@ -215,9 +215,9 @@ def _send_open(process: Carrier, number: int, frame: wire.Open, sink: Sink) -> N
         return
     process.in_flight[number] = sink
     process.link.send(wire.Open(
-        id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, model=frame.model,
-        deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation, call_id=frame.call_id,
-        thinking_effort=frame.thinking_effort,
+        id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, role=frame.role,
+        model=frame.model, deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation,
+        call_id=frame.call_id, thinking_effort=frame.thinking_effort,
     ))  # fmt: skip
 
 

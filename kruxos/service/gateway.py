@@ -27,6 +27,7 @@ from kruxos.cores.remains import remains_of
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import BY_CODE, ProviderMisconfiguredError, UnauthorizedError, from_wire
 from kruxos.events import Assembler, Usage, decode_events
+from kruxos.fields import Fields
 from kruxos.ledger.calls import FLUSH_EVERY_S, Call
 from kruxos.ledger.defaults import ForAWhile
 from kruxos.ledger.ledger import Ledger
@@ -53,7 +54,7 @@ from kruxos.service.timers import Timers
 from kruxos.service.web import WebProcess
 from kruxos.transport import Peer
 from kruxos.vault.vault import Vault, record_name
-from kruxos.wire import Open
+from kruxos.wire import Health, Open
 
 OPERATOR = "operator"
 """The agent that an operator's own calls are booked to."""
@@ -177,7 +178,6 @@ class Gateway:
         """Puts a row of a call into the ledger."""
         self.teller.booked(running.agent.name, row)
         self._watch_outcome(row)
-        total = row.cost.get("total")
         self.ledger.writer.append(
             Call(
                 call_id=running.core.terms.call_id,
@@ -192,9 +192,9 @@ class Gateway:
                 finish_reason=row.finish_reason,
                 stream=running.frame.stream,
                 attempts=row.attempts,
-                usage=Usage.from_wire(row.usage),
+                usage=Usage() if running.frame.op == "count_tokens" else Usage.from_wire(row.usage),
                 raw_usage=row.raw_usage,
-                cost=None if total is None else Decimal(total),
+                cost=_amount(row.cost.get("total")),
                 currency=row.cost.get("currency"),
                 price_row=row.cost.get("row"),
                 billed_maybe=row.billed_maybe,
@@ -203,7 +203,9 @@ class Gateway:
                 duration_ms=round(row.elapsed_s * 1000),
                 upstream_request_id=row.upstream_request_id,
                 estimated_tokens=row.estimated_tokens,
-                estimated_cost=None if row.estimated_cost is None else Decimal(row.estimated_cost),
+                estimated_cost=_amount(row.estimated_cost),
+                cost_uncached=_amount(row.cost.get("uncached")),
+                cost_reported=_amount(row.cost.get("reported")),
             )
         )
         running.booked += 1
@@ -423,6 +425,7 @@ class Gateway:
             remains=[] if health is None else remains_of(health.state, time.time()),
             waiting=0 if provider is None else provider.waiting_now,
             waiting_peak=0 if provider is None else provider.waiting_peak,
+            cache={} if health is None else _cache_status(health),
         )
 
 
@@ -466,3 +469,13 @@ def _state(provider: Provider) -> tuple[str, str]:
 
 def _unix(monotonic: float) -> float:
     return time.time() - (trio.current_time() - monotonic)
+
+
+def _cache_status(health: Health) -> dict[str, object]:
+    """What the worker tells of its prompt cache, without what is for its successor only."""
+    told = Fields(Fields(health.state).object("cache"))
+    return {"counts": told.object("counts"), "last_miss": told.object("last_miss")} if told.has("counts") else {}
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

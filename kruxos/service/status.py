@@ -54,6 +54,8 @@ class WorkerStatus:
     """Calls that wait in it for a limit or for a place."""
     waiting_peak: int = 0
     """The most that ever waited."""
+    cache: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Its prompt cache: ``counts`` of hits that were expected, came, were missed (by cause), and the ``last_miss``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -428,3 +428,16 @@ def test_a_login_that_cannot_be_right_is_told(entry: str, path: str, message: st
     (problem,) = problems(f"providers: {{x: {{{entry}}}}}")
     assert f"providers.x.{path}: " in problem
     assert message in problem
+
+
+def test_prompt_caches_can_be_left_alone_and_long_retention_be_named() -> None:
+    text = """\
+providers:
+  a: {type: anthropic, cache: off}
+  b: {type: openai, model: gpt-5.4, prompt_cache_retention: in_memory}
+"""
+    found = load(text).providers
+    assert (found["a"].cache, found["a"].prompt_cache_retention) == ("off", None)
+    assert (found["b"].cache, found["b"].prompt_cache_retention) == ("auto", "in_memory")
+    with pytest.raises(ConfigError, match="did you mean `in_memory`"):
+        load(text.replace("in_memory", "in-memory"))
