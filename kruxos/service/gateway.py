@@ -23,11 +23,9 @@ from kruxos.cores import supervision
 from kruxos.cores.alerting import Alert
 from kruxos.cores.budgets import Crossing
 from kruxos.cores.call_vocabulary import Row
-from kruxos.cores.remains import remains_of
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import BY_CODE, ProviderMisconfiguredError, UnauthorizedError, from_wire
 from kruxos.events import Assembler, Usage, decode_events
-from kruxos.fields import Fields
 from kruxos.ledger.calls import FLUSH_EVERY_S, Call
 from kruxos.ledger.defaults import ForAWhile
 from kruxos.ledger.ledger import Ledger
@@ -45,16 +43,17 @@ from kruxos.service.fleet import Fleet
 from kruxos.service.journal import LOG
 from kruxos.service.keybook import KeyBook
 from kruxos.service.launching import Launching
-from kruxos.service.providers import Provider, Setup
+from kruxos.service.providers import Setup
 from kruxos.service.setups import login_of, routing_facts, started_on_demand, worker_setup
-from kruxos.service.status import GatewayStatus, WorkerStatus
+from kruxos.service.showing import vault_status, worker_status
+from kruxos.service.status import GatewayStatus
 from kruxos.service.stewardship import everybody, standings
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
 from kruxos.service.web import WebProcess
 from kruxos.transport import Peer
 from kruxos.vault.vault import Vault, record_name
-from kruxos.wire import Health, Open
+from kruxos.wire import Open
 
 OPERATOR = "operator"
 """The agent that an operator's own calls are booked to."""
@@ -367,13 +366,16 @@ class Gateway:
             started_at=self.started_at,
             data_directory=str(self.data.root),
             draining=self.calls.draining,
-            vault=self._vault_status(),
+            vault=vault_status(self.vault),
             defaults=dict(self.calls.facts.defaults),
             defaults_until={
                 role: each.until for role, each in self.defaults.timed.items() if each.provider in self.config.providers
             },
             budgets=standings(self.calls.steward, everybody(self.config, agents), time.time()),
-            workers=[self._worker_status(name) for name in self.config.providers],
+            workers=[
+                worker_status(configured, self.fleet.providers.get(name), self.started_at)
+                for name, configured in self.config.providers.items()
+            ],
             agents=sum(agent.revoked_at is None for agent in agents),
             sessions=len(self.door.sessions),
             calls=self.calls.statistics().calls,
@@ -385,47 +387,6 @@ class Gateway:
             tasks=trio.lowlevel.current_statistics().tasks_living,
             shed=self.calls.shed,
             bounds=bounds(self.calls, self.fleet, self.door, self.ledger),
-        )
-
-    def _vault_status(self) -> dict[str, object]:
-        status = self.vault.status()
-        return {
-            "state": status.state,
-            "key_kept_in": status.key_kept_in,
-            "records": status.records,
-            "reason": status.reason,
-        }
-
-    def _worker_status(self, name: str) -> WorkerStatus:
-        configured, provider = self.config.providers[name], self.fleet.providers.get(name)
-        state, reason = ("disabled", "") if provider is None or not configured.enabled else _state(provider)
-        health = None if provider is None else provider.health
-        cooling = health is not None and health.cooling_until is not None and health.cooling_until > time.time()
-        core = None if provider is None else provider.core
-        return WorkerStatus(
-            provider=name,
-            type=configured.type,
-            model=configured.model,
-            state=state,
-            reason=reason,
-            since=self.started_at if core is None else _unix(core.since),
-            pid=None if provider is None or provider.current is None else provider.current.pid,
-            restarts=0 if core is None else core.restarts,
-            last_exit="" if core is None else core.last_exit,
-            in_flight=0 if provider is None else sum(len(each.in_flight) for each in provider.processes.values()),
-            draining=0 if core is None else sum(each.state == "draining" for each in core.workers.values()),
-            cooling_until=health.cooling_until if cooling and health is not None else None,
-            cooling_reason=health.reason if cooling and health is not None else None,
-            last_error="" if provider is None else provider.last_error,
-            last_error_at=None if provider is None else provider.last_error_at,
-            rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
-            memory_max_bytes=configured.memory_max_bytes,
-            isolation={} if provider is None else provider.isolation,
-            retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
-            remains=[] if health is None else remains_of(health.state, time.time()),
-            waiting=0 if provider is None else provider.waiting_now,
-            waiting_peak=0 if provider is None else provider.waiting_peak,
-            cache={} if health is None else _cache_status(health),
         )
 
 
@@ -461,20 +422,6 @@ def _reply(end: wire.End) -> dict[str, Any]:
         "overhead_us": end.overhead_us,
         "upstream_us": end.upstream_us,
     }
-
-
-def _state(provider: Provider) -> tuple[str, str]:
-    return provider.core.state, provider.core.reason
-
-
-def _unix(monotonic: float) -> float:
-    return time.time() - (trio.current_time() - monotonic)
-
-
-def _cache_status(health: Health) -> dict[str, object]:
-    """What the worker tells of its prompt cache, without what is for its successor only."""
-    told = Fields(Fields(health.state).object("cache"))
-    return {"counts": told.object("counts"), "last_miss": told.object("last_miss")} if told.has("counts") else {}
 
 
 def _amount(text: str | None) -> Decimal | None:
