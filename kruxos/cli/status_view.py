@@ -17,14 +17,14 @@ RECENT_S = 900.0
 GATEWAY_KEYS = (
     "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
     "sessions", "calls", "defaults_until", "budgets", "launcher_pid", "launcher_restarts", "config_problem", "notices",
-    "web",
+    "web", "tasks", "shed", "bounds",
 )  # fmt: skip
 VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WEB_KEYS = ("state", "reason", "since", "pid", "restarts", "address", "socket", "doors")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
-    "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
-    "retry_at", "remains", "cache",
+    "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "memory_max_bytes", "isolation",
+    "retry_at", "remains", "waiting", "waiting_peak", "cache",
 )  # fmt: skip
 
 SCHEMA = """\
@@ -41,10 +41,15 @@ SCHEMA = """\
   notices            a list of texts
   web                the web process: state (off, starting, ready, backoff), reason, since, pid, restarts, address (a
                      URL), socket (a path), doors (whether agents may call through it); null: the gateway does not run
+  tasks              the supervisor's tasks: about a dozen, and a few for each worker and session
+  shed               calls refused as overloaded before anything was begun for them, since the start
+  bounds             every place that holds something for others, by name: now, peak (since the start), most
   workers            one object a provider, in the order of models.yaml:
     provider, type, model
-    state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
-    since, pid, restarts, last_exit, in_flight, draining, rss_bytes
+    state            stopped, idle, starting, ready, backoff, failed, disabled; reason: an error code, or words
+    since, pid, restarts, last_exit, in_flight, draining
+    rss_bytes, memory_max_bytes       memory of the process that takes calls, and what it may hold before it is replaced
+    waiting, waiting_peak             calls that wait in it for a limit or a place, and the most that ever did
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
     cache            its prompt cache: counts (expected, hits, missed, missed_CAUSE, unexplained), last_miss; empty:
@@ -66,7 +71,15 @@ _COLUMNS = (
     Column("LAST ERROR", gives=True, optional=True),
     Column("MEMORY", right=True, optional=True),
 )
-_STYLES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
+_STYLES = {
+    "ready": "good",
+    "starting": "warn",
+    "backoff": "warn",
+    "failed": "bad",
+    "stopped": "dim",
+    "idle": "dim",
+    "disabled": "dim",
+}
 _MENDED_HERE = frozenset({
     "invalid_credentials", "insufficient_funds", "permission_denied", "model_not_found", "provider_misconfigured",
     "provider_unreachable", "quota_exhausted", "needs_login",
@@ -163,7 +176,8 @@ def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterato
     for each in status.get("budgets") or ():
         yield "Budget", f"{each['of']} {each['name']}".strip() + f" {used_text(each, now)}"
     if running:
-        yield "Calls", f"{status['calls']} under way"
+        shed = f", {status['shed']} refused in overload" if status.get("shed") else ""
+        yield "Calls", f"{status['calls']} under way{shed}"
         yield "Uptime", span(now - status["started_at"])
     web = web_line(status.get("web"))
     if web:
@@ -211,8 +225,16 @@ def _row(worker: Mapping[str, Any], now: float) -> list[Cell | str]:
         str(worker["in_flight"]) if known else "",
         Cell(_cooling(worker, now), "warn"),
         _last_error(worker, now),
-        size(worker.get("rss_bytes") or 0),
+        _memory(worker),
     ]
+
+
+def _memory(worker: Mapping[str, Any]) -> Cell:
+    """What it holds; beside its cap once that is near."""
+    held, cap = worker.get("rss_bytes") or 0, worker.get("memory_max_bytes") or 0
+    if not cap or held * 2 < cap:
+        return Cell(size(held))
+    return Cell(f"{size(held)} of {size(cap)}", "bad" if held > cap else "warn")
 
 
 def _restarts(worker: Mapping[str, Any]) -> str:

@@ -17,11 +17,14 @@ from decimal import Decimal
 from typing import Any
 
 from kruxos.events import Usage
+from kruxos.gauge import Gauge
 from kruxos.ledger.database import Database
 
 FLUSH_EVERY_S = 0.25
 QUEUE_ROWS_MAX = 20_000
 """About 20 MB. More than this waits only when the disk is full or gone."""
+FREE_ROWS_MAX = QUEUE_ROWS_MAX // 2
+"""Rows of calls that cost nothing leave so much of the queue to those that may have."""
 TRANSACTION_ROWS_MAX = 1000
 JSON_CHARS_MAX = 64 * 1024
 
@@ -71,15 +74,19 @@ class LedgerWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queue: deque[Call] = deque()
+        self.rows = Gauge(QUEUE_ROWS_MAX)
+        """Rows that wait to be written."""
         self._flushing = threading.Lock()
         self._dropped = 0
 
     def append(self, call: Call) -> bool:
         """Takes a row; False where the queue is full, and the row is counted and lost. Never waits, never raises."""
-        if len(self._queue) >= QUEUE_ROWS_MAX:
+        has_cost = call.billed_maybe or call.outcome == "answered"
+        if len(self._queue) >= (QUEUE_ROWS_MAX if has_cost else FREE_ROWS_MAX):
             self._dropped += 1
             return False
         self._queue.append(call)
+        self.rows.set(len(self._queue))
         return True
 
     @property
@@ -105,6 +112,7 @@ class LedgerWriter:
                     self._queue.extendleft(reversed(rows))
                     raise
                 rest -= len(rows)
+                self.rows.now = len(self._queue)
             return written
 
 

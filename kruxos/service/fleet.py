@@ -19,11 +19,14 @@ import trio
 
 from kruxos import wire
 from kruxos.cores import supervision
+from kruxos.cores.children import MEMORY_HARD_FACTOR
 from kruxos.cores.dispatching import Cooling, cooling_of
+from kruxos.cores.exits import describe_exit
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
 from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError, NoProviderError
+from kruxos.launcher import linux
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
@@ -33,6 +36,8 @@ from kruxos.service.providers import Process, Provider, Setup
 from kruxos.service.renewing import LoginStore, Renewing
 from kruxos.service.timers import Timers
 
+REST_AFTER_S = 300.0
+"""A provider on demand that nobody has asked for so long is stopped until somebody does."""
 EXIT_WITHIN_S = 2.0
 """A worker whose link ended is given this long to be gone before it is killed."""
 
@@ -47,7 +52,7 @@ class Fleet:
         nursery: trio.Nursery,
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
-        tell: Callable[[str, supervision.Announce], None],
+        tell: Callable[[str, supervision.Announce | supervision.Outgrown], None],
         logins: LoginStore,
         names: Names | None = None,
         cooled: Callable[[str, Cooling, Cooling], None] | None = None,
@@ -61,10 +66,12 @@ class Fleet:
 
     # What the configuration says
 
-    def configure(self, enabled: Mapping[str, bool], changed: set[str]) -> None:
+    def configure(
+        self, enabled: Mapping[str, bool], changed: set[str], on_demand: frozenset[str] = frozenset()
+    ) -> None:
         """Brings the fleet in line: starts what is new, hands over what changed, stops what is gone or disabled.
 
-        What an operator stopped stays stopped.
+        What an operator stopped stays stopped. ``on_demand``: those that are started when somebody asks for them.
         """
         for name in [name for name in self.providers if name not in enabled]:
             self.apply(name, supervision.Stop(now=True))
@@ -74,19 +81,20 @@ class Fleet:
             if provider is None:
                 provider = self.providers[name] = self._new_provider(name)
             was_enabled, provider.enabled = provider.enabled, wanted
+            provider.on_demand = name in on_demand
             if not wanted:
                 if provider.core.state != "stopped":
                     self.apply(name, supervision.Stop())
-            elif not was_enabled:
-                self.apply(name, supervision.Start())
-            elif name in changed and provider.core.state != "stopped":
+            elif not was_enabled or (provider.core.state == "idle" and not provider.on_demand):
+                self.apply(name, supervision.Rest() if provider.on_demand else supervision.Start())
+            elif name in changed and provider.has_process:
                 self.apply(name, supervision.Restart(reason="settings changed"))
 
     def forget_limits(self, name: str) -> None:
         """What was learned of a provider's limits is dropped; its worker is replaced by one that knows nothing."""
         provider = self.providers[name]
         provider.forget_limits()
-        if provider.core.state != "stopped":
+        if provider.has_process:
             self.apply(name, supervision.Restart(reason="limits cleared by operator"))
 
     def _new_provider(self, name: str) -> Provider:
@@ -112,8 +120,17 @@ class Fleet:
         provider = self.providers.get(name)
         if provider is None:
             sink.on_lost("not running")
-        else:
-            provider.dispatch(number, frame, sink)
+            return
+        provider.asked_at = trio.current_time()
+        if provider.core.state == "idle":
+            self.apply(name, supervision.Start())
+        provider.dispatch(number, frame, sink)
+
+    def _rest(self, provider: Provider) -> None:
+        """Stops a provider on demand that nobody needs any more."""
+        since_s = trio.current_time() - max(provider.asked_at, provider.core.since)
+        if provider.on_demand and provider.core.state == "ready" and not provider.busy and since_s >= REST_AFTER_S:
+            self._step(provider, supervision.Rest())
 
     def cancel(self, name: str, number: int) -> None:
         """The attempt is not wanted any more; its sink still hears how it ended."""
@@ -160,7 +177,19 @@ class Fleet:
             provider.timer.cancel()
         if self.providers.get(provider.name) is provider or provider.processes:
             wake_at = provider.core.next_wake(trio.current_time())
-            provider.timer = self._timers.at(wake_at, partial(self._step, provider, supervision.Tick()))
+            provider.timer = self._timers.at(wake_at, partial(self._tick, provider))
+
+    def _tick(self, provider: Provider) -> None:
+        for process in list(provider.processes.values()):
+            self._weigh(provider, process)
+        self._step(provider, supervision.Tick())
+
+    def _weigh(self, provider: Provider, process: Process) -> None:
+        """Memory as the kernel tells it: a worker that leaks may do other things wrong too. Else as it says itself."""
+        held = None if process.pid is None else linux.resident_bytes(process.pid)
+        process.rss_bytes = process.said_rss_bytes if held is None else held
+        weighed = supervision.Weighed(process.number, process.rss_bytes, process.memory_max_bytes)
+        self._step(provider, weighed)
 
     def _do(self, provider: Provider, command: supervision.Command) -> None:
         match command:
@@ -177,6 +206,8 @@ class Fleet:
                 provider.promote(provider.processes[number])
             case supervision.Announce():
                 provider.announced(command)
+                self._tell(provider.name, command)
+            case supervision.Outgrown():
                 self._tell(provider.name, command)
 
     def _to_worker(self, provider: Provider, number: int, frame: wire.Frame) -> None:
@@ -197,7 +228,9 @@ class Fleet:
         ours, theirs = socket.socketpair()
         link = Link(ours)
         asker = Asker(provider.name, self._names, setup.names, link)
-        process = provider.processes[number] = Process(number, link, asker, trio.current_time())
+        process = provider.processes[number] = Process(
+            number, link, asker, trio.current_time(), memory_max_bytes=setup.memory_max_bytes
+        )
 
         def on_result(pid: int | None, reason: str) -> None:
             os.close(log_fd)
@@ -212,7 +245,9 @@ class Fleet:
                 self._kill(provider, number)
 
         caged = setup.isolation != "off"
-        self._launching.spawn(Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports))
+        memory_bytes = MEMORY_HARD_FACTOR * setup.memory_max_bytes
+        wanted = Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports, memory_bytes=memory_bytes)
+        self._launching.spawn(wanted)
         self._nursery.start_soon(self._run, provider, process, setup)
 
     async def _refuse(self, provider: Provider, number: int, code: str) -> None:
@@ -269,7 +304,7 @@ class Fleet:
         provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
         provider.renewing.gone(process.number)
-        provider.lose(process, reason or supervision.describe_exit(code))
+        provider.lose(process, reason or describe_exit(code))
 
     # Frames
 
@@ -283,8 +318,15 @@ class Fleet:
                     provider.last_error_at = time.time()
                 provider.on_call_frame(process, frame)
             case wire.Beat():
-                process.rss_bytes = frame.rss_bytes
+                process.said_rss_bytes = frame.rss_bytes
+                if frame.calls_max and process is provider.current:
+                    provider.calls_max = frame.calls_max
+                provider.waiting_now, provider.waiting_peak = (
+                    frame.waiting,
+                    max(provider.waiting_peak, frame.waiting_peak),
+                )
                 self._step(provider, supervision.Beaten(process.number))
+                self._rest(provider)
             case wire.Health():
                 before = cooling_of(provider.health)
                 provider.on_health(process, frame, time.time())

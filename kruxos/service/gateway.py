@@ -34,8 +34,10 @@ from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
 from kruxos.operations.prices import price_list
+from kruxos.service.admission import Admission
 from kruxos.service.alerts import AlertDesk
 from kruxos.service.batch_verbs import BatchVerbs
+from kruxos.service.bounds import bounds
 from kruxos.service.calls import Calls, Running
 from kruxos.service.defaults import Defaults
 from kruxos.service.doors import AgentDoor
@@ -44,7 +46,7 @@ from kruxos.service.journal import LOG
 from kruxos.service.keybook import KeyBook
 from kruxos.service.launching import Launching
 from kruxos.service.providers import Provider, Setup
-from kruxos.service.setups import login_of, routing_facts, worker_setup
+from kruxos.service.setups import login_of, routing_facts, started_on_demand, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
 from kruxos.service.stewardship import everybody, standings
 from kruxos.service.telling import Teller
@@ -61,6 +63,8 @@ NOBODY = ("all_providers_unavailable", "no_provider")
 """Outcomes of calls that no provider could answer."""
 UNNAMED = "default"
 """The agent of a process of the gateway's own user that shows no token and gives no name."""
+UNCHANGED = "nothing changed"
+"""What a reload tells where the file says the same as before."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,7 @@ class Gateway:
     launching: Launching
     nursery: trio.Nursery
     teller: Teller
+    admission: Admission
     timers: Timers
     started_at: float = field(default_factory=time.time)
     config_problem: str = ""
@@ -136,19 +141,20 @@ class Gateway:
         if token is not None:
             return self.ledger.agents.authenticate(Secret(token), name).facts
         if peer.uid is not None and peer.uid != os.geteuid():
-            raise UnauthorizedError("an agent of another user shows its token")
+            name = self._agent_of_user(peer.uid, name)
         known = {agent.name: agent for agent in self.ledger.agents.list()} if name else {}
         agent = known.get(name or "")
         if agent is not None and agent.revoked_at is not None:
-            raise UnauthorizedError(f"the agent {name} is revoked")
+            raise UnauthorizedError(f"the agent {name} is revoked\n  fix: kruxos agent restore {name}")
         return AgentFacts(name or UNNAMED) if agent is None else agent.facts
 
-    def changed(self, provider: str, change: supervision.Announce) -> None:
-        """A provider's change of state: it is told, and batches that wait for the provider go on."""
+    def changed(self, provider: str, change: supervision.Announce | supervision.Outgrown) -> None:
+        """A provider's change of state, or a worker that is too heavy: told; batches that wait for a worker go on."""
         self.teller.changed(provider, change)
-        self.alerts.changed(provider, change)
-        if change.after == "ready":
-            self.batches.batches.provider_ready(provider)
+        if isinstance(change, supervision.Announce):
+            self.alerts.changed(provider, change)
+            if change.after == "ready":
+                self.batches.batches.provider_ready(provider)
 
     def crossed(self, crossing: Crossing) -> None:
         """A budget came near its end, or to it."""
@@ -158,6 +164,15 @@ class Gateway:
             percent=float(crossing.share * 100), until=crossing.resets_at,
         )  # fmt: skip
         self.alerts.crossed(crossing)
+
+    def _agent_of_user(self, uid: int, name: str | None) -> str:
+        """Another user's process is the agent of the user's own name, if there is one. Raises ``UnauthorizedError``."""
+        user = self.admission.names.get(uid)
+        there = user is not None and any(agent.name == user for agent in self.ledger.agents.list())
+        if user is None or not there or name not in (None, user):
+            fix = f"kruxos agent create --name {user or 'NAME'}"
+            raise UnauthorizedError(f"an agent of another user shows its token, or has the user's name\n  fix: {fix}")
+        return user
 
     def booked(self, running: Running, row: Row) -> None:
         """Puts a row of a call into the ledger."""
@@ -237,7 +252,10 @@ class Gateway:
             LOG.error("models.yaml is not used: %s", error.message)
             self.teller.tell("reload", self.data.models.name, outcome="refused")
             raise
-        return self.apply(config)
+        changed = self.apply(config)
+        if changed == UNCHANGED:  # whoever saved the file looks here for a word about it
+            LOG.info("%s was read again: no provider is added, changed or removed", self.data.models.name)
+        return changed
 
     def apply(self, config: ModelsConfig) -> str:
         """Puts a configuration in force; what changed, in words."""
@@ -245,7 +263,7 @@ class Gateway:
         self.config, self.config_problem = config, ""
         self._in_force()
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
-        self.fleet.configure(enabled, set(changes.changed))
+        self.fleet.configure(enabled, set(changes.changed), started_on_demand(config))
         self.web.configure(self.http or config.http, config.telemetry)
         told = [
             f"{word} {', '.join(sorted(names))}"
@@ -255,7 +273,7 @@ class Gateway:
         if told:
             LOG.info("%s in force: %s", self.data.models.name, "; ".join(told))
             self.teller.tell("reload", self.data.models.name, outcome="; ".join(told))
-        return "; ".join(told) or "nothing changed"
+        return "; ".join(told) or UNCHANGED
 
     def _in_force(self) -> None:
         """What routing, budgets and alerts go by is the configuration that holds now."""
@@ -300,7 +318,7 @@ class Gateway:
                 continue
             if each.core.state == "failed" and each.core.reason in SECRET_REASONS:
                 self.fleet.apply(name, supervision.Start())
-            elif name == provider and each.core.state != "stopped":
+            elif name == provider and each.has_process:
                 self.fleet.apply(name, supervision.Restart(reason="its key changed"))
 
     def agent_revoked(self, name: str) -> None:
@@ -364,6 +382,9 @@ class Gateway:
             config_problem=self.config_problem,
             web=self.web.to_wire(),
             notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
+            tasks=trio.lowlevel.current_statistics().tasks_living,
+            shed=self.calls.shed,
+            bounds=bounds(self.calls, self.fleet, self.door, self.ledger),
         )
 
     def _vault_status(self) -> dict[str, object]:
@@ -398,9 +419,12 @@ class Gateway:
             last_error="" if provider is None else provider.last_error,
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
+            memory_max_bytes=configured.memory_max_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
             remains=[] if health is None else remains_of(health.state, time.time()),
+            waiting=0 if provider is None else provider.waiting_now,
+            waiting_peak=0 if provider is None else provider.waiting_peak,
             cache={} if health is None else _cache_status(health),
         )
 

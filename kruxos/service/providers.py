@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from kruxos.config.model import Isolation
+from kruxos.config.model import MEMORY_MAX_BYTES, Isolation
 from kruxos.cores.dispatching import Desk
 from kruxos.cores.names import Name
 from kruxos.cores.ports import Sink
@@ -21,7 +21,8 @@ from kruxos.service.timers import Timer
 class Setup:
     """What a worker is told: settings as plain values, and its secret; and how far it reaches.
 
-    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of.
+    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of;
+    ``memory_max_bytes``: what it may hold before it is replaced.
     """
 
     settings: dict[str, Any]
@@ -29,6 +30,7 @@ class Setup:
     isolation: Isolation = "best_effort"
     ports: tuple[int, ...] = ()
     names: frozenset[Name] = frozenset()
+    memory_max_bytes: int = MEMORY_MAX_BYTES
 
 
 @dataclass(slots=True)
@@ -42,7 +44,10 @@ class Process:
     pid: int | None = None
     pid_known: trio.Event = field(default_factory=trio.Event)
     in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
+    memory_max_bytes: int = MEMORY_MAX_BYTES
     rss_bytes: int = 0
+    said_rss_bytes: int = 0
+    """What its beats say; taken only where the kernel does not tell."""
     killed: bool = False
     forgotten: bool = False
     """What it knows of limits is not wanted any more."""
@@ -54,6 +59,17 @@ class Provider(Desk[Process]):
 
     renewing: Renewing = field(kw_only=True)
     timer: Timer | None = None
+    on_demand: bool = False
+    """Started when somebody asks for it, and stopped when nobody has for long."""
+    asked_at: float = 0.0
     isolation: dict[str, Any] = field(default_factory=dict[str, Any])
+    waiting_now: int = 0
+    waiting_peak: int = 0
+    """Calls that wait in its worker, and the most that ever did, as its beats tell."""
     last_error: str = ""
     last_error_at: float | None = None
+
+    @property
+    def has_process(self) -> bool:
+        """Whether it is meant to have a worker now, be it one that is awaited."""
+        return self.core.state not in ("stopped", "idle")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
+from kruxos.service.admission import Admission
 from kruxos.service.batch_desk import BatchDesk
 from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.batches import Batches
@@ -40,6 +40,7 @@ from kruxos.service.launching import Launching
 from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
 from kruxos.service.stewardship import restored
+from kruxos.service.systemd import Systemd
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
 from kruxos.service.watch import Look, look_at, watch
@@ -68,6 +69,7 @@ class ServeOptions:
 
 def serve(data: DataDirectory, options: ServeOptions) -> int:
     """Runs the gateway until it is told to stop; its exit code. Raises ``SetupError`` where it cannot start."""
+    systemd = Systemd.from_environment(os.environ)
     data.create()
     with ExitStack() as closing:
         closing.enter_context(DirectoryLock(data, "kruxos serve"))
@@ -81,10 +83,11 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         journal = closing.enter_context(Journal.open(data))
         taken = look_at(data.models)
         config, problem = _first_config(data)
+        admission = Admission.of(config, os.geteuid())
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, options.http, taken)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, systemd, options.http, taken, admission)
     return 0
 
 
@@ -137,15 +140,19 @@ async def _run(
     teller: Teller,
     config: ModelsConfig,
     problem: str,
+    systemd: Systemd,
     http: Http | None,
     taken: Look,
+    admission: Admission,
 ) -> None:
     log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
     stopping = trio.Event()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*_signals(systemd)) as signals:
         async with trio.open_nursery() as nursery:
-            gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, timers, config_problem=problem)
+            gateway = Gateway(
+                data, vault, ledger, config, launching, nursery, teller, admission, timers, config_problem=problem
+            )
             gateway.fleet = Fleet(
                 launching, timers, nursery, gateway.setup_of, gateway.log_of, gateway.changed, gateway,
                 cooled=teller.cooling,
@@ -168,11 +175,14 @@ async def _run(
             gateway.apply(config)
             gateway.config_problem = problem
             gateway.batches.batches.start()
-            nursery.start_soon(watch, data.models, gateway.reload, taken)
+            reload = partial(_reload, gateway, systemd)
+            nursery.start_soon(watch, data.models, reload, taken)
             LOG.info("listening at %s", agent_socket(data.root))
-            _notify_ready()
-            nursery.start_soon(_on_signals, signals, stopping)
+            systemd.ready(_in_short(gateway))
+            nursery.start_soon(systemd.run, partial(_in_short, gateway))
+            nursery.start_soon(_on_signals, signals, stopping, reload)
             await stopping.wait()
+            systemd.stopping(_in_short(gateway))
             await _drain(gateway)
             nursery.cancel_scope.cancel()
     os.close(log_fd)
@@ -202,41 +212,70 @@ def _remember_keys(gateway: Gateway) -> None:
 
 
 def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -> None:
-    root = gateway.data.root
-    agents = str(gateway.data.run_agents)
-    open_session = partial(transport.open_session, agents)
+    root, admission = gateway.data.root, gateway.admission
+    admission.open_ways(gateway.data)
+    mode, group = admission.agents_mode, admission.group
+    open_session = partial(transport.open_session, str(gateway.data.run_agents), mode=mode, group=group)
     desk = BatchDesk(gateway.batches, nursery)
     gateway.door = AgentDoor(gateway.calls, desk, gateway.identify, open_session, nursery)
-    door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
-    control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
+    door = transport.open_door(
+        str(agent_socket(root)), admit=admission.may_ask, gone=gateway.door.gone, mode=mode, group=group
+    )
+    control = transport.open_door(
+        str(control_socket(root)), admit=partial(_operator, gateway), mode=admission.control_mode
+    )
     context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
     nursery.start_soon(gateway.door.serve, door)
     nursery.start_soon(ControlDoor(control, context, nursery, gateway.teller).serve)
 
 
-def _our_user(peer: Peer) -> bool:
-    return peer.uid == os.geteuid()
-
-
 def _operator(gateway: Gateway, peer: Peer) -> bool:
-    """The owner, but none of our own children: a captured worker is no operator. Runs on a foreign thread."""
+    """Who may operate, but none of our own children: a captured worker is no operator. Runs on a foreign thread."""
     providers = list(gateway.fleet.providers.values())
     children = {each.pid for provider in providers for each in list(provider.processes.values())}
-    return _our_user(peer) and peer.pid not in children
+    return gateway.admission.may_operate(peer) and peer.pid not in children
 
 
-async def _on_signals(signals: AsyncIterator[int], stopping: trio.Event) -> None:
-    async for _ in signals:
-        if stopping.is_set():
+def _signals(systemd: Systemd) -> tuple[signal.Signals, ...]:
+    """Those that are heard. A reload by SIGHUP is systemd's; at a terminal it means that the terminal is gone."""
+    asked = (signal.SIGTERM, signal.SIGINT)
+    return asked if systemd.address is None else (*asked, signal.SIGHUP)
+
+
+def _reload(gateway: Gateway, systemd: Systemd) -> None:
+    """Takes up models.yaml. Raises ``SetupError``, which has been told; the one before stays in force then."""
+    systemd.reloading()
+    try:
+        gateway.reload()
+    finally:
+        systemd.ready(_in_short(gateway))
+
+
+def _in_short(gateway: Gateway) -> str:
+    """How things are, in a line for ``systemctl status``."""
+    providers = [each for each in gateway.fleet.providers.values() if each.enabled]
+    ready = sum(each.core.state == "ready" for each in providers)
+    problem = "; models.yaml as it is on disk cannot be used: see kruxos status" if gateway.config_problem else ""
+    calls = gateway.calls.statistics().calls
+    stopping = "stopping; " if gateway.door.draining else ""
+    return f"{stopping}{ready} of {len(providers)} providers ready, {calls} calls under way{problem}"
+
+
+async def _on_signals(signals: AsyncIterator[int], stopping: trio.Event, reload: Callable[[], None]) -> None:
+    async for number in signals:
+        if number == signal.SIGHUP:
+            with suppress(SetupError):
+                reload()
+        elif stopping.is_set():
             LOG.warning("stopping now")
             os._exit(130)
-        stopping.set()
+        else:
+            stopping.set()
 
 
 async def _drain(gateway: Gateway) -> None:
     """New calls are refused from here on; those under way may finish within the grace."""
     LOG.info("stopping: %d calls under way", gateway.calls.statistics().calls)
-    _notify("STOPPING=1")
     gateway.door.draining = True
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
@@ -249,32 +288,24 @@ async def _drain(gateway: Gateway) -> None:
 
 
 async def _reap_strays(gateway: Gateway) -> None:
-    """Children that nobody waits for: workers whose launcher died before it told their pids."""
+    """Children that nobody waits for: workers whose launcher died, and orphans where this is process 1."""
     while linux.IS_LINUX:
         await trio.sleep(REAP_EVERY_S)
         with suppress(ChildProcessError):
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: ASYNC222 - does not block
-            if found is not None and found.si_pid not in _known_pids(gateway):
-                os.waitpid(found.si_pid, os.WNOHANG)  # noqa: ASYNC222 - does not block
+            while _reap_one(_known_pids(gateway)):
+                pass
+
+
+def _reap_one(known: set[int | None]) -> bool:
+    """Takes one that has ended; False where there is none, or where another waits for it. Raises ChildProcessError."""
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None or found.si_pid in known:
+        return False
+    os.waitpid(found.si_pid, os.WNOHANG)
+    return True
 
 
 def _known_pids(gateway: Gateway) -> set[int | None]:
     workers = {each.pid for provider in gateway.fleet.providers.values() for each in provider.processes.values()}
     others = {gateway.launching.pid, gateway.launching.process_pid, gateway.web.status.pid}
     return workers | gateway.alerts.pids | others
-
-
-def _notify_ready() -> None:
-    _notify(f"READY=1\nMAINPID={os.getpid()}")
-
-
-def _notify(text: str) -> None:
-    """Tells systemd, where it wants to be told."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address or sys.platform != "linux":
-        return
-    import socket  # noqa: PLC0415 - only under systemd
-
-    target = f"\0{address[1:]}" if address.startswith("@") else address
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(text.encode(), target)

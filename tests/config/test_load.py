@@ -61,7 +61,7 @@ providers:
 defaults: {chat: claud, autonmous: e}
 isolation: none
 operators: [1000, -1]
-http: {host: 0.0.0.0, port: 99999}
+http: {host: everybody, port: 99999}
 providres: {}
 """
 
@@ -102,8 +102,8 @@ line 26, column 25: defaults.autonmous: this key is not known here
 line 27, column 1: isolation: this value is not one of those allowed
   fix: one of required, best_effort, off
 line 28, column 19: operators[1]: must be the name of a user or group on this machine, or its number
-line 29, column 8: http.host: must be this machine: 127.0.0.1, ::1 or localhost
-line 29, column 23: http.port: must be at most 65535
+line 29, column 8: http.host: must be an address such as 127.0.0.1 or ::1
+line 29, column 25: http.port: must be at most 65535
 line 30, column 1: providres: this key is not known here
   fix: did you mean `providers`?"""
 
@@ -200,6 +200,14 @@ def test_everything_that_can_be_said_of_the_gateway_arrives() -> None:
 def test_sizes_are_written_with_units(size: str, count: int) -> None:
     assert one(f"type: ollama, memory_max: {size}").memory_max_bytes == count
     assert one(f"type: ollama, memory_max_bytes: {count}").memory_max_bytes == count
+
+
+def test_a_cap_for_all_workers_holds_where_a_provider_has_none_of_its_own() -> None:
+    config = load("memory_max: 256MiB\nproviders: {a: {type: ollama}, b: {type: ollama, memory_max: 1GiB}}\n")
+    assert [each.memory_max_bytes for each in config.providers.values()] == [2**28, 2**30]
+    assert one("type: ollama").memory_max_bytes == 2**30
+    with pytest.raises(ConfigError, match="memory_max_bytes: says something else than `memory_max`"):
+        load("memory_max: 256MiB\nmemory_max_bytes: 100000000\n")
 
 
 def test_two_spellings_of_one_thing_must_agree() -> None:

@@ -19,7 +19,7 @@ from kruxos.dialects.batching import BatchDialect
 from kruxos.dialects.profiles import PROFILES
 from kruxos.errors import BadRequestError, InternalError, RateLimitedError
 from kruxos.events import Notice, Reply, Usage
-from kruxos.messages import Image, ProviderState, Text, ToolCall
+from kruxos.messages import Image, Part, ProviderState, Text, ToolCall
 from kruxos_workers.batches.lines import read_line
 from kruxos_workers.batches.preparing import Preparing, read_about
 from kruxos_workers.batches.spool import Spool, split
@@ -146,9 +146,12 @@ def test_a_batch_without_lines_is_refused() -> None:
 
 
 def test_a_result_is_read_as_it_was_written() -> None:
-    parts = [Text("hi"), ToolCall("1", "f", arguments_json='{"a":1}', state=ProviderState("o", "m", "k", b"\x00\xff"))]
+    parts: list[Part] = [
+        Text("hi"),
+        ToolCall("1", "f", arguments_json='{"a":1}', state=ProviderState("o", "m", "k", b"\x00\xff")),
+    ]
     reply = Reply(
-        list(parts), "tool_call", "tool_use", "claude", "m", usage=Usage(1, 2, 3, 4), cost={"total": "0.1"},
+        parts, "tool_call", "tool_use", "claude", "m", usage=Usage(1, 2, 3, 4), cost={"total": "0.1"},
         notices=[Notice("a", "b", {"c": 1})],
     )  # fmt: skip
     again = read_result(write_result("x", "succeeded", reply))

@@ -14,7 +14,7 @@ from kruxos import catalog, wire
 from kruxos.catalog import Shelf
 from kruxos.dialects.base import Decoder, Ending
 from kruxos.errors import KruxosError
-from kruxos.events import CONTENT_EVENTS, Event, Raw, Start, ToolCallEnd, Usage, encode_events
+from kruxos.events import CONTENT_EVENTS, Event, Raw, Start, ToolCallEnd, Usage, encode_events, pack_event
 
 
 class Answer:
@@ -119,7 +119,7 @@ def _event_frames(number: int, events: list[Event]) -> Iterable[wire.Frame]:
     bodies: list[bytes] = []
     size = 0
     for event in events:
-        body = encode_events([event])
+        body = pack_event(event)
         if bodies and size + len(body) > wire.EVENT_BYTES_AIM:
             yield wire.Event(id=number, body=b"".join(bodies))
             bodies, size = [], 0

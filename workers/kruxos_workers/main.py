@@ -24,7 +24,8 @@ from typing import Any, TypeAlias, cast
 import trio
 
 from kruxos import __version__, catalog, wire
-from kruxos.cores.supervision import EXIT_CONFIGURATION
+from kruxos.cores.exits import EXIT_CONFIGURATION
+from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
@@ -36,7 +37,7 @@ from kruxos_workers.crediting import ask_credit
 from kruxos_workers.exchange import Exchange
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
-from kruxos_workers.limits import Limits
+from kruxos_workers.limits import WAITING_MAX, Limits
 from kruxos_workers.listing import Listing
 from kruxos_workers.names import AskedNames
 from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
@@ -54,6 +55,7 @@ CACHES_EVERY_BEATS = 5
 def preload() -> None:
     """What all workers share: read once by the launcher, before it forks."""
     catalog.models()
+    list(DIALECTS.values())
     warm_up_tls()
 
 
@@ -187,7 +189,7 @@ class Desk:
     def on_frame(self, frame: wire.Frame) -> None:
         """One frame of the supervisor."""
         match frame:
-            case wire.Open():
+            case wire.Open() if frame.id not in self.exchanges:
                 exchange = _kind_of(frame.op)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
@@ -250,7 +252,15 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     worker = desk.worker
     limits, caches, beats = worker.gate.limits, worker.caches, 0
     while True:
-        link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
+        link.send(
+            wire.Beat(
+                in_flight=len(desk.exchanges),
+                rss_bytes=_rss_bytes(statm),
+                waiting=len(limits.waiting),
+                waiting_peak=limits.waiting.peak,
+                calls_max=limits.window.calls + WAITING_MAX,
+            )
+        )
         desk.worker.client.drop_stale()
         for exchange in desk.exchanges.values():
             exchange.on_beat()
