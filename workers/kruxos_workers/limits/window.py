@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST = 64.0
+FIRST = 512.0
 MOST = 4096.0
 SHRINK = 2 / 3
 NEVER = float("-inf")
