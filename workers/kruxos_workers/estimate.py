@@ -19,7 +19,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kruxos.messages import Document, Image, Part, Request, Text, Thinking, Tool, ToolCall, ToolResult, compact_json
+from kruxos.messages import (
+    Document,
+    Image,
+    Message,
+    Part,
+    Request,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolResult,
+    compact_json,
+)
 
 TOOLS_KNOWN = 512
 TEXTS_KNOWN = 8192
@@ -139,6 +151,18 @@ class _Sum:
             case _:
                 pass
 
+    def tokens(self) -> float:
+        """All that was added."""
+        return self.family.text * self.text + self.family.message * self.carriers + self.apart
+
+
+def message_tokens(message: Message, model: str) -> float:
+    """One message's part of a request's estimate."""
+    found = _Sum(family_of(model), carriers=1)
+    for part in message.parts:
+        found.add(part)
+    return found.tokens()
+
 
 def estimate_tokens(request: Request, model: str = "") -> int:
     """Input tokens of a request to a model."""
@@ -152,7 +176,7 @@ def estimate_tokens(request: Request, model: str = "") -> int:
     if output is not None and output.schema is not None and family.counts_schema:
         found.text += text_tokens(compact_json(output.schema))
     tools = sum(map(tool_tokens, request.tools)) * family.json + len(request.tools) * family.tool
-    tokens = family.text * found.text + family.message * found.carriers + found.apart + tools
+    tokens = found.tokens() + tools
     return max(1, round(tokens + family.request + (family.has_tools if request.tools else 0.0)))
 
 
@@ -164,8 +188,11 @@ class Corrections:
 
     def corrected(self, model: str, conversation: str, estimate: int) -> int:
         """An estimate set right by what was learned of the conversation, else of the model."""
-        ratio = self._ratios.get((model, conversation), self._ratios.get((model, ""), 1.0))
-        return max(1, round(estimate * ratio))
+        return max(1, round(estimate * self.ratio(model, conversation)))
+
+    def ratio(self, model: str, conversation: str) -> float:
+        """What was learned of the conversation, else of the model."""
+        return self._ratios.get((model, conversation), self._ratios.get((model, ""), 1.0))
 
     def knows(self, model: str, conversation: str) -> bool:
         """Whether this very conversation has been answered before."""

@@ -1,6 +1,6 @@
 """Before a request leaves: what it is, how long it is, and whether it can fit. Nothing is paid for what cannot.
 
-This is where a conversation that is too long is noticed (``Preflight.judge``); whoever makes it shorter does it there.
+What can be made shorter is so by then (``summarising``).
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class Preflight:
             message = f"the request has about {tokens:,} tokens, and {model} takes {window:,}: it was not sent"
             raise ContextOverflowError(message)
         return Judged(estimate, tokens)
+
+    def ratio(self, model: str) -> float:
+        """By how much a model's requests are longer than their estimates."""
+        return self.corrections.ratio(model, "")
 
     def estimated(self, request: Request, model: str) -> int:
         """How long a request probably is, whether it fits or not."""
