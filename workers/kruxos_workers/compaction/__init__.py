@@ -8,8 +8,8 @@
     compactor    all of it together: what is to be done with one request
 
 Pure: whoever asks the model is ``kruxos_workers.summarising``. The summary is asked for as a text of its own, not as
-one more turn of the conversation: so it needs no tools, no thinking that goes back and no pictures, every provider takes
-it, and long results of tools are shortened before they are paid for once more.
+one more turn of the conversation: so it needs no tools, no thinking that goes back and no pictures, every provider
+takes it, and long results of tools are shortened before they are paid for once more.
 """
 
 from kruxos_workers.compaction.compactor import Compactor, Length, Needed, Ready

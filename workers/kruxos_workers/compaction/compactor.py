@@ -8,11 +8,13 @@ who asked the model comes back with its text to ``settle``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from kruxos import catalog
+from kruxos.errors import BadRequestError
 from kruxos.events import Notice
 from kruxos.messages import Message, Request, Text
 from kruxos_workers.compaction.planning import Room, choose_cut, places_to_cut
@@ -26,7 +28,7 @@ HEADING = "[The older part of this conversation was replaced by this summary of 
 SUMMARY_TOKENS_MAX = 8192
 """What a summary may have, thinking of models that always think among it."""
 SUMMARY_SHARE = 8
-"""One part in so many of the window, where that is less."""
+"""One part in so many of the length at which a conversation is compacted, where that is less."""
 WORDS_PER_TOKEN = 0.35
 MARGIN = 0.9
 """How full the window may be by our estimate when a summary is asked for."""
@@ -86,6 +88,12 @@ class Compactor:
     summaries: Summaries = field(default_factory=Summaries)
     learned: bool = False
 
+    def restore(self, state: object) -> None:
+        """Takes over a forerunner's summaries; what is no such thing is not believed."""
+        if isinstance(state, dict):
+            with contextlib.suppress(BadRequestError):
+                self.summaries.restore(cast("dict[str, Any]", state))
+
     def decide(self, request: Request, length: Length, wish: Wish, agent: str) -> Ready | Needed:
         """What is to be done before the request is sent."""
         threshold = wish.threshold(length.window)
@@ -112,7 +120,7 @@ class Compactor:
         messages = request.messages
         sizes = [0.0 if each.role == "system" else message_tokens(each, length.model) for each in messages]
         scaled = [size * length.ratio for size in sizes]
-        room = Room(int(threshold - (length.tokens - sum(scaled))), _summary_tokens(length))
+        room = Room(int(threshold - (length.tokens - sum(scaled))), _summary_tokens(threshold))
         place = choose_cut(messages, scaled, start, room)
         if place is None:
             return None
@@ -195,8 +203,8 @@ def _question(asked: str, transcript: Transcript, tokens: int) -> Request:
     return Request([Message.of("user", text)], max_output_tokens=tokens, thinking_effort="none", cache=cache)
 
 
-def _summary_tokens(length: Length) -> int:
-    return min(SUMMARY_TOKENS_MAX, length.window // SUMMARY_SHARE)
+def _summary_tokens(threshold: int) -> int:
+    return min(SUMMARY_TOKENS_MAX, threshold // SUMMARY_SHARE)
 
 
 def _tokens(request: Request, length: Length) -> float:

@@ -1,7 +1,7 @@
 """The older part of a conversation as one text, for whoever sums it up.
 
 Pictures and documents without text are named and counted, not shown. Thinking and what only its provider understands
-is left out. Long texts lose their middle, and the more of it the less room there is.
+is left out. Long texts lose their middle, and the more of it the less room there is; at last the whole one does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from kruxos.messages import Document, Image, Message, Part, Text, ToolCall, Tool
 RESULT_CHARS = (8_000, 2_000, 500, 120)
 TEXT_CHARS = (64_000, 16_000, 4_000, 800)
 """How long a tool's result, and any other text, may be: the first pair that makes the whole fit."""
+CHARS_MIN = 1000
+"""Where even the whole text loses its middle, so much of it has to stay."""
+_CAUTION = 0.85
 _LABELS = {"user": "User", "assistant": "Assistant", "tool": "Tools", "system": "System"}
 
 
@@ -42,17 +45,17 @@ class _Writer:
     def _lines(self, part: Part, chars: int) -> Iterator[str]:
         match part:
             case Text():
-                yield self._cut(part.text, chars)
+                yield self.cut(part.text, chars)
             case Image():
                 self.images += 1
                 yield f"[picture {self.images} is left out: {part.media_type or part.url or 'image'}]"
             case Document() if part.text is not None:
-                yield f"[document {part.name or ''}]\n{self._cut(part.text, chars)}"
+                yield f"[document {part.name or ''}]\n{self.cut(part.text, chars)}"
             case Document():
                 self.documents += 1
                 yield f"[document {part.name or part.url or part.media_type or ''} is left out]"
             case ToolCall():
-                yield f"[calls {part.name} {self._cut(part.arguments_json, self.result_chars)}]"
+                yield f"[calls {part.name} {self.cut(part.arguments_json, self.result_chars)}]"
             case ToolResult():
                 yield from self._result(part)
             case _:
@@ -64,7 +67,8 @@ class _Writer:
         lines = [line for each in inner for line in self._lines(each, self.result_chars)]
         yield f"[{said} of {part.name or part.id}]\n" + "\n".join(lines)
 
-    def _cut(self, text: str, chars: int) -> str:
+    def cut(self, text: str, chars: int) -> str:
+        """The text without its middle, where it is longer."""
         if len(text) <= chars:
             return text
         self.shortened = True
@@ -76,10 +80,14 @@ def transcript_of(
     messages: Sequence[Message], before: str, tokens_max: float, tokens_of: Callable[[str], float]
 ) -> Transcript | None:
     """The text of messages, after the summary of what came ``before`` them; None where no shortening makes it fit."""
+    text, writer = "", _Writer(0, 0)
     for result_chars, text_chars in zip(RESULT_CHARS, TEXT_CHARS, strict=True):
         writer = _Writer(result_chars, text_chars)
         blocks = [before, *(writer.message(message) for message in messages if message.role != "system")]
         text = "\n\n".join(filter(None, blocks))
         if tokens_of(text) <= tokens_max:
             return Transcript(text, writer.images, writer.documents, writer.shortened)
-    return None
+    chars = int(len(text) * tokens_max / tokens_of(text) * _CAUTION)
+    text = writer.cut(text, chars)
+    is_short = chars >= CHARS_MIN and tokens_of(text) <= tokens_max
+    return Transcript(text, writer.images, writer.documents, shortened=True) if is_short else None
