@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from kruxos.messages import (
     Document,
@@ -42,6 +43,9 @@ _DIGITS = b"0123456789"
 _SPACES = b" \t\r"
 _HIGH = bytes(range(128, 256))
 _NEW_WEIGHT = 0.3
+LONG_TOKENS = 1000
+"""From so many on, what a provider adds of itself weighs little, and a request tells how long others are."""
+_LONG = "\n"
 _RATIO_MAX = 20.0
 DOCUMENT_TOKENS = 3000
 ERROR_MEDIAN_PERCENT = 16
@@ -207,8 +211,31 @@ class Corrections:
             before = self._ratios.get(key, 1.0)
             self._ratios[key] = before + (ratio - before) * weight
             self._ratios.move_to_end(key)
+        if estimate >= LONG_TOKENS:
+            self._learn_long(model, ratio)
         while len(self._ratios) > CORRECTIONS_MAX:
             self._ratios.popitem(last=False)
+
+    def _learn_long(self, model: str, ratio: float) -> None:
+        """Up at once, down slowly: what is too long is refused, what is thought too long only shortened early."""
+        key = (model, _LONG)
+        before = self._ratios.get(key, ratio)
+        self._ratios[key] = ratio if ratio > before else before + (ratio - before) * _NEW_WEIGHT
+        self._ratios.move_to_end(key)
+
+    def long_ratio(self, model: str) -> float | None:
+        """By how much the model's long requests are longer than estimated; None: nothing was learned yet."""
+        return self._ratios.get((model, _LONG))
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over what a forerunner learned of long requests; what is no such thing is not believed."""
+        for model, ratio in list(state.items())[:CORRECTIONS_MAX]:
+            if isinstance(ratio, float) and 1 / _RATIO_MAX <= ratio <= _RATIO_MAX:
+                self._ratios[model, _LONG] = ratio
+
+    def long_state(self) -> dict[str, float]:
+        """For a successor."""
+        return {model: ratio for (model, name), ratio in self._ratios.items() if name == _LONG}
 
     def state(self) -> Mapping[str, float]:
         """How far off each model's estimates are, for status."""

@@ -116,6 +116,9 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
     if isinstance(known, dict):
         worker.caches.restore(cast("dict[str, Any]", known))
     worker.compactor.restore(frame.state.get("summaries"))
+    learned = frame.state.get("estimates")
+    if isinstance(learned, dict):
+        worker.preflight.corrections.restore(cast("dict[str, Any]", learned))
     return worker
 
 
@@ -141,6 +144,7 @@ def _tell_state(worker: Worker) -> None:
     worker.remains.news = False
     worker.compactor.learned = False
     state = limits.state(now) | {"remains": worker.remains.state(), "cache": worker.caches.state(now)}
+    state["estimates"] = worker.preflight.corrections.long_state()
     state["summaries"] = worker.compactor.summaries.state()
     worker.outlet.send(wire.Health(cooling_until=until, reason=reason, state=state))
 

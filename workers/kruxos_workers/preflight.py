@@ -58,8 +58,8 @@ class Preflight:
         return Judged(estimate, tokens)
 
     def ratio(self, model: str) -> float:
-        """By how much a model's requests are longer than their estimates."""
-        return self.corrections.ratio(model, "")
+        """By how much a model's long requests are longer than their estimates; cautious where nothing was learned."""
+        return self.corrections.long_ratio(model) or CERTAIN
 
     def estimated(self, request: Request, model: str) -> int:
         """How long a request probably is, whether it fits or not."""
