@@ -1,9 +1,9 @@
 """What compaction does to generated histories at every provider, judged by the simulator's own rules.
 
-``python -m tests.economy.compaction [COUNT]`` prints a table. A history grows from call to call, as an agent's does that
-always sends all of it; in between its worker may crash (a successor knows what was handed over, or only that there was
-something) and the conversation may move to another provider. Counted are requests that a provider's rules refuse, calls
-torn from their results, requests over the window, and prefixes that were paid for more than once. Windows are drawn
+``python -m tests.economy.compaction [COUNT]`` prints a table. A history grows from call to call, as an agent's does
+that always sends all of it; in between its worker may crash (a successor knows what was handed over, or only that
+there was something) and the conversation may move to another provider. Counted are requests that a provider's rules
+refuse, calls torn from their results, requests over the window, and prefixes that were paid for more than once. Windows are drawn
 small, so that histories need not be huge: what a request holds is counted as the simulator counts it. Before a
 history each of the two providers has answered one request of some thousand tokens, as those that grow have.
 """
@@ -41,7 +41,7 @@ from kruxos.simulator.world import World
 from kruxos_workers.compaction import Compactor, Length, Needed, Ready, Wish
 from kruxos_workers.compaction.summaries import digests_of
 from kruxos_workers.compaction.templates import TEMPLATES
-from kruxos_workers.estimate import LONG_TOKENS, estimate_tokens
+from kruxos_workers.estimate import LONG_TOKENS, estimate_range, estimate_tokens
 from kruxos_workers.preflight import Preflight
 from tests.simulator.support import NOW, Answer, send, world
 from tests.simulator.targets import BASES, CHAT, SPOKEN
@@ -224,7 +224,9 @@ class Trial:
 
     def _call(self, place: Place, request: Request, window: int, wish: Wish) -> None:
         check_request(request)
-        length = Length(place.model, estimate_tokens(request, place.model), window, place.preflight.ratio(place.model))
+        length = Length(
+            place.model, estimate_range(request, place.model)[1], window, place.preflight.ratio(place.model)
+        )
         decided = place.compactor.decide(request, length, wish, "agent")
         if isinstance(decided, Needed):
             decided = self._pay(place, decided, window)

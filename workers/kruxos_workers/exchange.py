@@ -29,6 +29,7 @@ from kruxos.events import Notice, Usage, encode_events
 from kruxos.messages import Request
 from kruxos_workers.answer import Answer
 from kruxos_workers.cache import Asked, Caching
+from kruxos_workers.compaction.native import told_of_native
 from kruxos_workers.failed import FailedExchange, FailedStep
 from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, SendFailure, TimeLimit
@@ -37,7 +38,7 @@ from kruxos_workers.meaning import meant_here, only_elsewhere, with_effort
 from kruxos_workers.preflight import Judged, read_request
 from kruxos_workers.raw import RawBytes, wants_raw
 from kruxos_workers.settings import FIRST_EVENT_S
-from kruxos_workers.summarising import Shape, shaped
+from kruxos_workers.summarising import Shape, Shaping
 from kruxos_workers.upstream import request_id, upstream_us
 from kruxos_workers.worker import Login, Worker
 
@@ -72,6 +73,7 @@ class Exchange:
     _flowing: trio.Event = field(default_factory=trio.Event)
     _sent: bool = False
     _entered: bool = False
+    _is_native: bool = False
     _is_over: bool = False
     _quiet_since: float | None = None
 
@@ -122,9 +124,10 @@ class Exchange:
         self._answer.model = meant.model
         self._answer.take(meant.notices)
         shape = await self._shape(meant.model, meant.request)
+        self._is_native = shape.native is not None
         target, encoded = self._encode(meant.model, shape)
         self._target_model = target.model
-        await self._enter(target.model, shape.counted)
+        await self._enter(target.model, shape.estimate)
         if self.worker.login is None:
             return await self._ask(target, encoded)
         return await self._ask_signed_in(target, encoded, self.worker.login)
@@ -201,7 +204,7 @@ class Exchange:
     async def _shape(self, model: str, request: Request) -> Shape:
         """The request as short as it has to be; a summary of its oldest part is asked for where one is needed."""
         try:
-            shape = await shaped(self.worker, self.frame, model, request, self._step_sent, Exchange)
+            shape = await Shaping(self.worker, self.frame, self._step_sent, Exchange).shape(request, model)
         except CallerError as error:
             raise FailedExchange("final", error) from None
         self._sent = False
@@ -250,10 +253,10 @@ class Exchange:
         except CallerError as error:
             raise FailedExchange("final", error) from None
 
-    async def _enter(self, model: str, request: Request) -> None:
+    async def _enter(self, model: str, estimate: int) -> None:
         frame, row = self.frame, self.worker.settings.shelf.lookup(model)
         try:
-            self._judged = self.worker.preflight.judge(request, row, model, self._conversation)
+            self._judged = self.worker.preflight.judge(estimate, row, model, self._conversation)
         except CallerError as error:
             raise FailedExchange("final", error) from None
         ask = Ask(frame.id, frame.agent or "", model, self._judged.tokens, frame.wait_s)
@@ -313,6 +316,8 @@ class Exchange:
         outlet = self.worker.outlet
         async for piece in http:
             events = decoder.feed(piece)
+            if self._is_native:
+                events = [*events, *told_of_native(events)]
             if events:
                 self._quiet_since = None
             if not self._is_over:

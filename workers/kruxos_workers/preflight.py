@@ -46,9 +46,8 @@ class Preflight:
 
     corrections: Corrections = field(default_factory=Corrections)
 
-    def judge(self, request: Request, row: catalog.Model | None, model: str, conversation: str) -> Judged:
-        """How long a request is. Raises ``ContextOverflowError`` where it cannot fit."""
-        estimate = estimate_tokens(request, model)
+    def judge(self, estimate: int, row: catalog.Model | None, model: str, conversation: str) -> Judged:
+        """How long a request of so many estimated tokens is. Raises ``ContextOverflowError`` where it cannot fit."""
         tokens = self.corrections.corrected(model, conversation, estimate)
         window = None if row is None else row.max_input or row.context
         is_learned = bool(conversation) and self.corrections.knows(model, conversation)

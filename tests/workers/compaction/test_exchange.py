@@ -1,4 +1,4 @@
-"""A conversation that is too long, over a scripted network: what is asked, what is told, and what is paid twice: nothing."""
+"""A conversation that is too long, over a scripted network: what is asked, what is told; nothing is paid twice."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from kruxos_workers.compaction.summaries import Summaries, Summary, digests_of
 from kruxos_workers.compaction.templates import instructions
 from kruxos_workers.compaction.transcript import Transcript, transcript_of
 from kruxos_workers.compaction.wishes import Wish
-from kruxos_workers.estimate import estimate_tokens, message_tokens
+from kruxos_workers.estimate import estimate_range, message_tokens
 
 HEADING = "[The older part of this conversation was replaced by this summary of it.]\n\n"
 SUMMARY_TOKENS_MAX = 8192
@@ -36,7 +36,10 @@ MARGIN = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long a request is, in tokens: by our estimate, set right by ``ratio``; and what its ``model`` takes."""
+    """How long a request is, in tokens: by our estimate with large pictures, set right by ``ratio``.
+
+    ``window`` is what its ``model`` takes.
+    """
 
     model: str
     estimate: int
@@ -137,8 +140,8 @@ class Compactor:
             wish.template, lost, older,
         )  # fmt: skip
 
-    def settle(self, needed: Needed, text: str) -> Ready:
-        """The summary has come, and is kept: the request with it."""
+    def settle(self, needed: Needed, text: str, **paid: Any) -> Ready:
+        """The summary has come, and is kept: the request with it. ``paid``: what is told of what it cost."""
         older, transcript = needed.older, needed.transcript
         images = transcript.images + (older.images if older else 0)
         documents = transcript.documents + (older.documents if older else 0)
@@ -151,7 +154,7 @@ class Compactor:
         lost = "; its summary was lost in a restart and had to be paid for again" if needed.lost else ""
         data["again"] = needed.lost
         message = f"{_words(data)} by a summary that the model wrote{lost}"
-        return Ready(request, Notice("compacted", message, {**data, "reused": False}))
+        return Ready(request, Notice("compacted", message, {**data, **paid, "reused": False}))
 
 
 def _reused(request: Request, place: int, summary: Summary, length: Length) -> Ready:
@@ -208,7 +211,7 @@ def _summary_tokens(threshold: int) -> int:
 
 
 def _tokens(request: Request, length: Length) -> float:
-    return estimate_tokens(request, length.model) * length.ratio
+    return estimate_range(request, length.model)[1] * length.ratio
 
 
 def _text(text: str, length: Length) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kruxos import catalog
 from kruxos.dialects.base import NativeCompaction
+from kruxos.events import Event, Notice, State
 from kruxos.messages import Message, ProviderState, Request
 from kruxos_workers.compaction.compactor import Length
 from kruxos_workers.compaction.wishes import Wish
@@ -22,12 +24,25 @@ def native_compaction(
 ) -> NativeCompaction | None:
     """What to ask the provider for; None where it does not compact itself, or the request is far from long."""
     threshold = wish.threshold(length.window)
-    own_host = settings.origin == settings.profile.name
-    if not wish.native or not own_host or row is None or length.tokens * NEAR < threshold:
-        return None
-    if "compaction" not in row.abilities or "context_management" in settings.profile.refused_fields:
+    if not wish.native or not has_native(settings, row) or length.tokens * NEAR < threshold:
         return None
     return NativeCompaction(threshold, wish.clear_tool_results)
+
+
+def has_native(settings: Settings, row: catalog.Model | None) -> bool:
+    """Whether a model is known to compact itself, where it is asked at its provider's own host."""
+    profile = settings.profile
+    if settings.origin != profile.name or settings.dialect.name != profile.dialect or row is None:
+        return False
+    return profile.compaction == "threshold" or (profile.compaction == "edits" and "compaction" in row.abilities)
+
+
+def told_of_native(events: Sequence[Event]) -> list[Notice]:
+    """What has to be told where an answer holds the provider's own summary."""
+    if not any(isinstance(event, State) and event.kind in KINDS for event in events):
+        return []
+    message = "the provider compacted the conversation itself: what stands for its older part is in this answer"
+    return [Notice("compacted", message, {"native": True})]
 
 
 def since_compaction(request: Request, origin: str) -> Request:
