@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from kruxos.dialects.base import DecodedRequest
 from kruxos.dialects.reading import read_object
 from kruxos.dialects.text import body_bytes
-from kruxos.errors import KruxosError
+from kruxos.errors import KruxosError, UnauthorizedError
 from kruxos.web.doors import telling
 from kruxos.web.doors.calling import Exchange, options_of
 from kruxos.web.doors.protocols import Door
@@ -47,6 +47,8 @@ class CountEndpoint:
                 count = await client.count_tokens(None, **options)
             await exchange.send_json({"input_tokens": int(count)}, telling.of_count(count))
         except KruxosError as error:
+            if isinstance(error, UnauthorizedError):
+                self.sessions.forget(session)
             await exchange.fail(error)
         finally:
             self.bodies.held_bytes -= len(body)
