@@ -28,7 +28,7 @@ from kruxos.web.doors.reading import body_pieces
 PREFIX = "msgbatch_"
 _OPENING = re.compile(rb'\s*\{\s*"requests"\s*:\s*\[')
 _OPENING_BYTES_MAX = 4096
-_CLOSING = re.compile(rb"\]\s*\}\s*\Z")
+_CLOSING = re.compile(rb"[}\[]\s*\]\s*\}\s*\Z")  # a request or none, then the list's end and the object's
 _CLOSING_BYTES = 256
 
 
