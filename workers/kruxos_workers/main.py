@@ -125,6 +125,10 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
     known = frame.state.get("cache")
     if isinstance(known, dict):
         worker.caches.restore(cast("dict[str, Any]", known))
+    worker.compactor.restore(frame.state.get("summaries"))
+    learned = frame.state.get("estimates")
+    if isinstance(learned, dict):
+        worker.preflight.corrections.restore(cast("dict[str, Any]", learned))
     return worker
 
 
@@ -144,11 +148,14 @@ def _client(
 
 
 def _tell_state(worker: Worker) -> None:
-    """Tells what limits the provider, and what a successor has to know of limits, what remains, and caches."""
+    """Tells what limits the provider, and what a successor has to know."""
     now, limits = time.time(), worker.gate.limits
     until, reason = limits.cooling(now) or (None, None)
     worker.remains.news = False
+    worker.compactor.learned = False
     state = limits.state(now) | {"remains": worker.remains.state(), "cache": worker.caches.state(now)}
+    state["estimates"] = worker.preflight.corrections.long_state()
+    state["summaries"] = worker.compactor.summaries.state()
     worker.outlet.send(wire.Health(cooling_until=until, reason=reason, state=state))
 
 
@@ -276,7 +283,8 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
             exchange.on_beat()
         beats += 1
         remains = worker.remains
-        if limits.learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
+        learned = limits.learned or worker.compactor.learned
+        if learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
             limits.learned = caches.learned = False
             _tell_state(worker)
         if not desk.draining and remains.should_ask(time.time()):
