@@ -66,6 +66,8 @@ class Open:
     ``key`` makes the call at most once; ``retry_ambiguous`` allows a second try after a lost answer.
     ``wait_s``: how long the call may wait for a rate limit. On a link, ``provider`` and ``model`` are decided.
     ``prefixes``: hashes over the beginnings of the messages (``kruxos.cores.conversations``); not sent on links.
+    ``max_output_tokens`` repeats what the body says, for budgets: what a call may cost is set aside before it is made;
+    not sent on links. ``thinking_effort``, on links only: the agent's, for a request that says nothing of it.
     """
 
     kind: ClassVar[str] = "open"
@@ -89,6 +91,8 @@ class Open:
     retry_ambiguous: bool = False
     on_interrupt: str | None = None
     call_id: str | None = None
+    max_output_tokens: int | None = None
+    thinking_effort: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

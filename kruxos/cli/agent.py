@@ -8,13 +8,22 @@ import time
 from typing import Any
 
 from kruxos.cli import asking, operating
-from kruxos.cli.agent_view import answers, chosen, environment, environment_lines, show_lines
+from kruxos.cli.agent_view import (
+    answers,
+    chosen,
+    environment,
+    environment_lines,
+    limit_texts,
+    policy_lines,
+    show_lines,
+)
 from kruxos.cli.failing import FAILED, OK, USAGE, CommandError
 from kruxos.cli.moments import ago
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
 from kruxos.cli.table import Cell, Column, table
 from kruxos.cli.terminal import terminal_of
 
+EFFORTS = ("none", "low", "medium", "high", "max")
 _COLUMNS = (
     Column("NAME"), Column("STATUS"), Column("MODEL", gives=True), Column("ROLE"), Column("FALLBACK"),
     Column("LAST CALL"), Column("CALLS", right=True),
@@ -33,20 +42,44 @@ def _create_options(parser: Parser) -> None:
     parser.add_argument("positional", nargs="?", metavar="NAME", help="the agent's name; or --name")
     parser.add_argument("--name", help="the agent's name")
     parser.add_argument("--model", metavar="PROVIDER", help="who answers it: a provider, PROVIDER/MODEL, or a model id")
+    _policy_options(parser)
+    add_json(parser)
+
+
+def _policy_options(parser: Parser) -> None:
     parser.add_argument("--purpose", help="what it is for, in a few words")
     parser.add_argument("--role", choices=["chat", "autonomous", "fallback"], help="whose default it uses (chat)")
     parser.add_argument(
         "--fallback", choices=["any", "local_only", "same_billing", "none"], help="how far its calls may move (any)"
     )
-    add_json(parser)
+    parser.add_argument(
+        "--effort", choices=[*EFFORTS, "default"], help="how much it thinks where a call does not say (the model's own)"
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        metavar="LIMIT",
+        help="5usd/day, 2Mtok/month, 30/min, 4atonce ...; repeatable",
+    )
+    parser.add_argument(
+        "--allow-provider", action="append", metavar="PATTERN", help="only these may answer it; any: all; repeatable"
+    )
+    parser.add_argument(
+        "--allow-model", action="append", metavar="PATTERN", help="only these models, such as claude-*; repeatable"
+    )
+
+
+def _policy(arguments: argparse.Namespace) -> dict[str, Any]:
+    plain = {name: getattr(arguments, name) for name in ("purpose", "role", "fallback", "effort")}
+    lists = {"limits": arguments.limit, "providers": arguments.allow_provider, "models": arguments.allow_model}
+    return plain | lists
 
 
 def _create(arguments: argparse.Namespace) -> int:
     names = {arguments.name, arguments.positional} - {None}
     if len(names) != 1:
         raise CommandError("an agent has one name", "kruxos agent create --name code-bot", USAGE)
-    wanted = {name: getattr(arguments, name) for name in ("model", "purpose", "role", "fallback")}
-    made = operating.operate("agent.create", {"name": names.pop(), **wanted})
+    made = operating.operate("agent.create", {"name": names.pop(), "model": arguments.model, **_policy(arguments)})
     if arguments.json:
         operating.print_json(made)
         return OK
@@ -68,7 +101,10 @@ def _list(arguments: argparse.Namespace) -> int:
         operating.say("No agents yet. Make one: kruxos agent create --name code-bot")
         return OK
     now = time.time()
-    operating.show(table(_COLUMNS, [_row(each, now) for each in found["agents"]], terminal_of(sys.stdout)))
+    limited = any(each["limits"] for each in found["agents"])
+    columns = (*_COLUMNS, Column("LIMITS", gives=True, optional=True)) if limited else _COLUMNS
+    rows = [_row(each, now)[: len(columns)] for each in found["agents"]]
+    operating.show(table(columns, rows, terminal_of(sys.stdout)))
     return OK
 
 
@@ -83,16 +119,17 @@ def _row(agent: dict[str, Any], now: float) -> list[Cell | str]:
         agent["fallback"],
         last,
         str(agent["calls"]),
+        ", ".join(limit_texts(agent)),
     ]
 
 
 def _name_options(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help="the agent's name")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(f"Revoke {arguments.name}?"):
+    if not asking.agreed(f"Revoke {arguments.name}?", arguments):
         operating.say("Nothing was revoked.")
         return FAILED
     done = operating.operate("agent.revoke", {"name": arguments.name})
@@ -102,7 +139,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 def _rotate(arguments: argparse.Namespace) -> int:
     question = f"Give {arguments.name} a new token, and refuse the old one?"
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(question):
+    if not asking.agreed(question, arguments):
         operating.say("Nothing was changed.")
         return FAILED
     made = operating.operate("agent.rotate", {"name": arguments.name})
@@ -117,12 +154,7 @@ def _one_option(parser: Parser) -> None:
 
 def _show(arguments: argparse.Namespace) -> int:
     found = operating.operate("agent.show", {"name": arguments.name})
-    if arguments.json:
-        operating.print_json(found)
-        return OK
-    operating.say(*show_lines(found, time.time()))
-    operating.note(found["told"])
-    return OK
+    return operating.tell_one(found, show_lines(found, time.time()), as_json=arguments.json)
 
 
 def _set_model_options(parser: Parser) -> None:
@@ -141,6 +173,23 @@ def _set_model(arguments: argparse.Namespace) -> int:
     operating.say(f"{done['name']} is answered by {who}, from its next call on.")
     operating.note(done["told"])
     return OK
+
+
+def _set_policy_options(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the agent's name")
+    _policy_options(parser)
+    parser.add_argument(
+        "--no-limit", action="append", metavar="KIND", help="usd/day, tok/month, /min, atonce, or all; repeatable"
+    )
+    add_json(parser)
+
+
+def _set_policy(arguments: argparse.Namespace) -> int:
+    wanted = {name: value for name, value in _policy(arguments).items() if value is not None}
+    if not wanted and arguments.no_limit is None:
+        raise CommandError("say what is to change", f"kruxos agent set-policy {arguments.name} --limit 5usd/day", USAGE)
+    done = operating.operate("agent.set_policy", {"name": arguments.name, "drop": arguments.no_limit, **wanted})
+    return operating.tell_one(done, policy_lines(done), as_json=arguments.json)
 
 
 def _restore_options(parser: Parser) -> None:
@@ -162,12 +211,24 @@ def _env(arguments: argparse.Namespace) -> int:
     return OK
 
 
-_CREATE_TEXT = """\
+_LIMITS_TEXT = """\
+--limit is money (5usd/day, 100usd/month), tokens (2Mtok/day, 500ktok/month), calls
+(30/min) or calls at once (4atonce); one of each kind. What a call may cost is set aside before it and settled after it.
+A call for which there is no room ends with budget_exceeded, which says when the limit resets: at midnight, or when the
+month ends, by the gateway's own clock."""
+_CREATE_TEXT = f"""\
 Make an agent and show its token, this once. A client gives it as `token=` or in $KRUXOS_AGENT_TOKEN.
 
 Its calls are answered by --model; then by the default for its role; then by the fallback provider. --fallback says how
 far they may move: any (that order), local_only (never off this machine), same_billing (never from a flat rate to a
-price by use, or back), none."""
+price by use, or back), none.
+
+{_LIMITS_TEXT}"""
+_SET_POLICY_TEXT = f"""\
+Set what an agent may use and who may answer it, from its next call on, also in sessions that are open. What is not
+given stays as it is.
+
+{_LIMITS_TEXT}"""
 
 _ENV_TEXT = """\
 Print the variables by which an agent's process finds the gateway, for a shell to read. The token is not among them: it
@@ -183,7 +244,8 @@ VERBS = (
         _CREATE_TEXT,
         "kruxos agent create --name code-bot --model claude-api\n"
         'kruxos agent create --name research --model deepseek --purpose "reads papers"\n'
-        "kruxos agent create --name helper --model local-default --fallback local_only",
+        "kruxos agent create --name helper --model local-default --fallback local_only\n"
+        "kruxos agent create --name nightly --role autonomous --effort high --limit 5usd/day --limit 4atonce",
     ),
     Verb("list", "all agents", _list, add_json, examples="kruxos agent list\nkruxos agent list --json"),
     Verb("show", "one agent: who answers it, what it used", _show, _one_option, examples="kruxos agent show code-bot"),
@@ -196,6 +258,16 @@ VERBS = (
         "kruxos agent set-model code-bot deepseek\n"
         "kruxos agent set-model code-bot claude-api/claude-opus-4-6\n"
         "kruxos agent set-model code-bot --default",
+    ),
+    Verb(
+        "set-policy",
+        "set what an agent may use, and who may answer it",
+        _set_policy,
+        _set_policy_options,
+        _SET_POLICY_TEXT,
+        "kruxos agent set-policy code-bot --limit 5usd/day --limit 30/min\n"
+        "kruxos agent set-policy code-bot --no-limit usd/day\n"
+        "kruxos agent set-policy helper --allow-provider local-default --effort low",
     ),
     Verb("env", "what an agent's process finds the gateway by", _env, _one_option, _ENV_TEXT, _ENV_EXAMPLES),
     Verb(

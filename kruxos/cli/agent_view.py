@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kruxos.cli.moments import ago, day, money
+from kruxos.cli.moments import ago, clock, day, money
 
 TOKEN_VARIABLE = "KRUXOS_AGENT_TOKEN"  # noqa: S105 - a variable's name
 HTTP_TOKEN_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_AUTH_TOKEN")
@@ -36,6 +36,11 @@ def _facts(agent: Mapping[str, Any], now: float) -> Iterator[tuple[str, str]]:
     yield "Answered by", answers(agent)
     yield "In order", ", ".join(agent["candidates"]) or "nobody"
     yield "Fallback", agent["fallback"]
+    yield "Effort", agent["effort"] or ""
+    yield "May use", ", ".join([*agent["providers_allowed"], *agent["models_allowed"]])
+    standing = {each["limit"]: each for each in agent["budgets"]}
+    for limit in agent["limits"]:
+        yield "Limit", used_text(standing[limit], now) if limit in standing else limit
     yield "Created", day(agent["created_at"])
     yield "Last call", ago(agent["last_call_at"], now) or "never"
     usage = agent["usage"]
@@ -46,6 +51,36 @@ def _facts(agent: Mapping[str, Any], now: float) -> Iterator[tuple[str, str]]:
     inputs = usage["uncached_input_tokens"] + usage["cache_read_tokens"] + usage["cache_write_tokens"]
     yield "Tokens", f"{inputs:,} in, {usage['output_tokens']:,} out"
     yield "Cost", money(usage["cost"])
+
+
+def policy_lines(agent: Mapping[str, Any]) -> list[str]:
+    """After ``agent set-policy``."""
+    limits = ", ".join(agent["limits"]) or "none"
+    lines = [f"{agent['name']} has, from its next call on:", f"  limits     {limits}"]
+    for title, name in (("providers", "providers_allowed"), ("models", "models_allowed")):
+        lines.append(f"  {title:<10} {', '.join(agent[name]) or 'all'}")
+    return [
+        *lines,
+        f"  effort     {agent['effort'] or 'as the model does by itself'}",
+        f"  fallback   {agent['fallback']}",
+    ]
+
+
+def limit_texts(agent: Mapping[str, Any]) -> list[str]:
+    """Its limits, those of money and tokens with what is used of them."""
+    standing = {each["limit"]: each for each in agent["budgets"]}
+    return [f"{limit} ({used_share(standing[limit])})" if limit in standing else limit for limit in agent["limits"]]
+
+
+def used_share(standing: Mapping[str, Any]) -> str:
+    """How much of a limit is used: ``82 %``."""
+    return f"{float(standing['used']) / float(standing['amount']) * 100:.0f} %"
+
+
+def used_text(standing: Mapping[str, Any], now: float) -> str:
+    """A limit, what is used of it, and when it resets."""
+    used = money({"USD": standing["used"]}) if standing["unit"] == "usd" else f"{int(standing['used']):,} tokens"
+    return f"{standing['limit']}: {used} used ({used_share(standing)}), resets at {clock(standing['resets_at'], now)}"
 
 
 def environment(agent: Mapping[str, Any]) -> dict[str, Any]:

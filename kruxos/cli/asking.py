@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from kruxos.cli.failing import CommandError
 
 if TYPE_CHECKING:
+    import argparse
+
+    from kruxos.cli.parsing import Parser
     from kruxos.config.secret import Secret
 
 INPUT_CHARS_MAX = 64 * 1024
@@ -57,6 +60,16 @@ def ask_yes(question: str) -> bool:
     """Whether the person says yes; anything else is no."""
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline(INPUT_CHARS_MAX).strip().lower() in ("y", "yes")
+
+
+def agreed(question: str, arguments: argparse.Namespace) -> bool:
+    """Whether it may be done: with ``--yes``, or where nobody can be asked, without a question."""
+    return arguments.yes or not at_terminal() or ask_yes(question)
+
+
+def add_yes(parser: Parser) -> None:
+    """``--yes``."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _hidden(prompt: str) -> str:

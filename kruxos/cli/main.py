@@ -21,6 +21,7 @@ NOUNS = {
     "agent": "agents and their tokens: create, list, revoke",
     "logs": "calls as they end, without their content; the gateway's own log",
     "events": "what happened to the gateway, and who did what",
+    "alerts": "what operators were told, and whether it arrives",
     "usage": "tokens and costs, by agent, provider, model or day",
     "simulate": "run a local server that behaves like a provider",
     "version": "the version",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import Any
 
 from kruxos.cli import asking, login, operating
 from kruxos.cli import model_standing as standing
-from kruxos.cli.failing import FAILED, OK
+from kruxos.cli.failing import FAILED, OK, USAGE, CommandError
 from kruxos.cli.model_view import (
     added_lines,
     catalog_lines,
@@ -19,6 +20,7 @@ from kruxos.cli.model_view import (
     removed_lines,
     tested_lines,
 )
+from kruxos.cli.moments import clock, parse_span
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
 from kruxos.cli.terminal import terminal_of
 
@@ -163,22 +165,16 @@ def _test_options(parser: Parser) -> None:
 def _test(arguments: argparse.Namespace) -> int:
     wanted = {"name": arguments.name, "within_s": arguments.timeout}
     result = operating.operate("model.test", wanted, timeout_s=arguments.timeout + ANSWER_GRACE_S)
-    if arguments.json:
-        operating.print_json(result)
-        return OK
-    operating.say(*tested_lines(result))
-    operating.note(result["told"])
-    return OK
+    return operating.tell_one(result, tested_lines(result), as_json=arguments.json)
 
 
 def _remove_options(parser: Parser) -> None:
     _name_option(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    question = f"Remove {arguments.name} and its credentials?"
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(question):
+    if not asking.agreed(f"Remove {arguments.name} and its credentials?", arguments):
         operating.say("Nothing was removed.")
         return FAILED
     removed = operating.operate("model.remove", {"name": arguments.name})
@@ -192,18 +188,31 @@ def _default_options(parser: Parser) -> None:
         "role", metavar="ROLE", choices=["chat", "autonomous", "fallback"], help="chat, autonomous or fallback"
     )
     _name_option(parser)
+    parser.add_argument("--for", dest="for_s", metavar="SPAN", help="only for so long, such as 2h; then as before")
 
 
 def _default(arguments: argparse.Namespace) -> int:
-    done = operating.operate("model.default", {"role": arguments.role, "name": arguments.name})
-    operating.say(f"{done['name']} is the default for {done['role']}.")
+    for_s = None if arguments.for_s is None else _span(arguments.for_s)
+    done = operating.operate("model.default", {"role": arguments.role, "name": arguments.name, "for_s": for_s})
+    if done["until"] is None:
+        operating.say(f"{done['name']} is the default for {done['role']}.")
+    else:
+        until, then = clock(done["until"], time.time()), done["then"] or "nobody"
+        operating.say(f"{done['name']} is the default for {done['role']} until {until}, then {then} again.")
     operating.note(done["told"])
     return OK
 
 
+def _span(text: str) -> float:
+    try:
+        return parse_span(text)
+    except ValueError as error:
+        raise CommandError(f"this is no time span: {error}", "kruxos model default chat NAME --for 2h", USAGE) from None
+
+
 def _confirm_options(parser: Parser) -> None:
     _name_option(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _confirm(arguments: argparse.Namespace) -> int:
@@ -212,7 +221,7 @@ def _confirm(arguments: argparse.Namespace) -> int:
     if known is not None and known["stored_for"] is not None:
         operating.say(f"The key of {known['name']} was stored for {known['stored_for']}.")
         operating.say(f"It is to be sent to             {known['wanted_for']}.")
-        if asking.at_terminal() and not arguments.yes and not asking.ask_yes("Is that right?"):
+        if not asking.agreed("Is that right?", arguments):
             operating.say("Nothing was changed.")
             return FAILED
     done = operating.operate("model.confirm", {"name": arguments.name})
@@ -312,7 +321,10 @@ VERBS = (
         "set which provider answers for a role",
         _default,
         _default_options,
-        examples="kruxos model default chat claude-api\nkruxos model default fallback local-default",
+        "Set which provider answers for a role where an agent has none of its own. With --for only for a while:\n"
+        "models.yaml stays as it is, and holds again when the time is over, also if the gateway was restarted.",
+        "kruxos model default chat claude-api\nkruxos model default fallback local-default\n"
+        "kruxos model default chat deepseek --for 2h",
     ),
     Verb(
         "confirm",

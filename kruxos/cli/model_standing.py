@@ -25,12 +25,7 @@ def _show_options(parser: Parser) -> None:
 
 def _show(arguments: argparse.Namespace) -> int:
     found = operating.operate("model.show", {"name": arguments.name})
-    if arguments.json:
-        operating.print_json(found)
-        return OK
-    operating.say(*show_lines(found, time.time()))
-    operating.note(found["told"])
-    return OK
+    return operating.tell_one(found, show_lines(found, time.time()), as_json=arguments.json)
 
 
 def show_lines(found: Mapping[str, Any], now: float) -> list[str]:
@@ -77,12 +72,7 @@ def _why(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise CommandError(f"this is no time: {error}", "kruxos model why NAME --since 1h", USAGE) from None
     found = operating.operate("model.why", {"name": arguments.name, "since": since})
-    if arguments.json:
-        operating.print_json(found)
-        return OK
-    operating.say(*why_lines(found, time.time()))
-    operating.note(found["told"])
-    return OK
+    return operating.tell_one(found, why_lines(found, time.time()), as_json=arguments.json)
 
 
 def why_lines(found: Mapping[str, Any], now: float) -> list[str]:

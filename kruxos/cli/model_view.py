@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kruxos.cli.moments import money
+from kruxos.cli.moments import clock, money
 from kruxos.cli.table import Cell, Column, table
 from kruxos.cli.terminal import Terminal
 
@@ -70,11 +71,13 @@ def list_lines(found: Mapping[str, Any], terminal: Terminal) -> list[str]:
     """``model list``."""
     if not found["providers"]:
         return ["No model providers yet. Add one: kruxos model add anthropic --auth api-key"]
-    lines = table(_COLUMNS, [_row(each, running=found["running"]) for each in found["providers"]], terminal)
+    until, now = found["defaults_until"], time.time()
+    rows = [_row(each, until, now, running=found["running"]) for each in found["providers"]]
+    lines = table(_COLUMNS, rows, terminal)
     return lines if found["running"] else [*lines, "", "The gateway is not running: kruxos serve"]
 
 
-def _row(provider: Mapping[str, Any], *, running: bool) -> list[Cell | str]:
+def _row(provider: Mapping[str, Any], until: Mapping[str, float], now: float, *, running: bool) -> list[Cell | str]:
     return [
         provider["name"],
         provider["type"],
@@ -83,8 +86,13 @@ def _row(provider: Mapping[str, Any], *, running: bool) -> list[Cell | str]:
         if provider["auth"] == "oauth"
         else _KEYS[provider["credentials"]],
         _state(provider, running=running),
-        ", ".join(provider["default_for"]),
+        ", ".join(default_texts(provider["default_for"], until, now)),
     ]
+
+
+def default_texts(roles: Iterable[str], until: Mapping[str, float], now: float) -> list[str]:
+    """Roles, those that hold for a while with their end."""
+    return [f"{role} (until {clock(until[role], now)})" if role in until else role for role in roles]
 
 
 def _state(provider: Mapping[str, Any], *, running: bool) -> Cell:

@@ -58,6 +58,15 @@ def _amount(text: str) -> str:
     return f"{value:.2f}" if value >= 1 else f"{value:.4f}" if value >= 0.01 or value == 0 else f"{value:.6f}"
 
 
+def parse_span(text: str) -> float:
+    """``90s``, ``2h``, ``1h30m``, ``7d`` in seconds. Raises ``ValueError``."""
+    plain = text.strip().lower().replace(" ", "")
+    found = _SPAN.findall(plain)
+    if not found or "".join(f"{count}{unit}" for count, unit in found) != plain:
+        raise ValueError("write it like 30m, 2h or 7d")
+    return float(sum(int(count) * _UNITS_S[unit] for count, unit in found))
+
+
 def parse_since(text: str, now: float) -> float:
     """``24h``, ``7d``, ``2026-11-01`` or ``2026-11-01T08:00`` (UTC) as Unix seconds. Raises ``ValueError``."""
     found = _SPAN.fullmatch(text.strip().lower())

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from kruxos.cli import asking
+from kruxos.cli.failing import OK
 from kruxos.cli.terminal import clean, plain, styled, terminal_of
+
+PASSPHRASE = "passphrase"  # noqa: S105 - a name, not one
+"""The field that an error names where the operator is to show the vault's passphrase."""
 
 
 def operate(name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> dict[str, Any]:
     """Has an operation done, in the gateway or here. Raises ``KruxosError``."""
     from kruxos.config.directory import DataDirectory  # noqa: PLC0415 - help texts need none of this
+    from kruxos.errors import VaultLockedError  # noqa: PLC0415
     from kruxos.operations.performing import perform  # noqa: PLC0415
 
     given = {key: value for key, value in (arguments or {}).items() if value is not None}
     options: dict[str, Any] = {} if timeout_s is None else {"timeout_s": timeout_s}
     if asking.at_terminal():
         options["ask_passphrase"] = asking.vault_passphrase
-    return perform(DataDirectory.find(), name, given, **options)
+    do = partial(perform, DataDirectory.find())
+    try:
+        return do(name, given, **options)
+    except VaultLockedError as error:
+        if error.detail.field != PASSPHRASE or not asking.at_terminal():
+            raise
+    do("vault.unlock", {PASSPHRASE: asking.vault_passphrase().reveal()})
+    return do(name, given, **options)
 
 
 def ask_gateway(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +63,16 @@ def note(told: Sequence[str]) -> None:
     terminal = terminal_of(sys.stderr)
     for each in told:
         print(styled("note:", "warn", terminal), plain(clean(each), terminal), file=sys.stderr)
+
+
+def tell_one(found: Mapping[str, Any], lines: Sequence[str], *, as_json: bool) -> int:
+    """Prints one result, as JSON or in lines with what else the person should know (``told``); the exit code."""
+    if as_json:
+        print_json(found)
+        return OK
+    say(*lines)
+    note(found["told"])
+    return OK
 
 
 def print_json_line(value: Any) -> None:

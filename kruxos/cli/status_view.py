@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kruxos.cli.agent_view import used_text
 from kruxos.cli.moments import ago, clock, size, span
 from kruxos.cli.table import Cell, Column, table
 from kruxos.cli.terminal import Terminal, clean, cut, plain, styled
@@ -15,14 +16,15 @@ RECENT_S = 900.0
 
 GATEWAY_KEYS = (
     "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
-    "sessions", "calls", "launcher_pid", "launcher_restarts", "config_problem", "notices", "web",
+    "sessions", "calls", "defaults_until", "budgets", "launcher_pid", "launcher_restarts", "config_problem", "notices",
+    "web",
 )  # fmt: skip
 VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WEB_KEYS = ("state", "reason", "since", "pid", "restarts", "address", "socket", "doors")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
     "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
-    "retry_at",
+    "retry_at", "remains",
 )  # fmt: skip
 
 SCHEMA = """\
@@ -31,6 +33,9 @@ SCHEMA = """\
   version, pid, started_at, data_directory, draining, sessions, calls, launcher_pid, launcher_restarts
   vault              state (locked, unlocked), key_kept_in, records, reason; null: there is none yet
   defaults           role -> provider
+  defaults_until     role -> when a default that was set for a while ends
+  budgets            limits of money and tokens: of (agent, provider, gateway), name, limit, unit (usd, tokens),
+                     amount, used, set_aside (by calls under way): decimal text; resets_at
   agents             agents that are registered and not revoked
   config_problem     what is wrong with models.yaml as it is on disk; empty: it is in force
   notices            a list of texts
@@ -43,6 +48,8 @@ SCHEMA = """\
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
     last_error, last_error_at         the last failed attempt: an error code, and when
+    remains          what its provider told: what, model, left, limit, unit (requests, tokens, percent, a currency),
+                     resets_at, as_of; amounts are decimal text
     isolation        what of the cage holds: level (full, partial, none, off), missing (what is promised and does not
                      hold), files, ports, system_calls, scopes, unreadable, landlock_version; empty: not known yet"""
 
@@ -80,8 +87,26 @@ def status_lines(status: Mapping[str, Any], now: float, terminal: Terminal) -> l
     """All of ``kruxos status``."""
     rows = worker_lines if status["running"] else configured_lines
     lines = [*_head(status, now, terminal), "", *rows(status["workers"], now, terminal)]
+    left = list(_remains_lines(status["workers"], now))
+    lines += ["", "Remaining:", *left] if left else []
     todo = [line for each in _todo(status, now) for line in _advice_lines(each, terminal)]
     return [plain(line, terminal) for line in ([*lines, "", "To do:", *todo] if todo else lines)]
+
+
+def _remains_lines(workers: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
+    """What providers told of rate limits, windows and credit."""
+    for worker in workers:
+        told = [_remaining(each, now) for each in worker.get("remains") or ()]
+        if told:
+            yield clean(f"  {worker['provider']}: {'; '.join(told)}")
+
+
+def _remaining(each: Mapping[str, Any], now: float) -> str:
+    unit = {"percent": " %", "requests": "", "tokens": ""}.get(each["unit"], f" {each['unit']}")
+    of = f" of {each['limit']}" if each["limit"] is not None and unit != " %" else ""
+    model = f" ({each['model']})" if each["model"] else ""
+    resets = f", full at {clock(each['resets_at'], now)}" if each["resets_at"] is not None else ""
+    return f"{each['what']}{model}: {each['left']}{unit}{of} left{resets}"
 
 
 def worker_lines(workers: Sequence[Mapping[str, Any]], now: float, terminal: Terminal) -> list[str]:
@@ -125,7 +150,16 @@ def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterato
     active = f", {status['sessions']} connected" if running else ""
     yield "Agents", f"{status['agents']} registered{active}"
     if status["defaults"]:
-        yield "Defaults", ", ".join(f"{role} {name}" for role, name in status["defaults"].items())
+        until: Mapping[str, float] = status.get("defaults_until") or {}
+        yield (
+            "Defaults",
+            ", ".join(
+                f"{role} {name}" + (f" (until {clock(until[role], now)})" if role in until else "")
+                for role, name in status["defaults"].items()
+            ),
+        )
+    for each in status.get("budgets") or ():
+        yield "Budget", f"{each['of']} {each['name']}".strip() + f" {used_text(each, now)}"
     if running:
         yield "Calls", f"{status['calls']} under way"
         yield "Uptime", span(now - status["started_at"])

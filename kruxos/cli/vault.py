@@ -94,11 +94,11 @@ def _rotate(arguments: argparse.Namespace) -> int:
 
 def _remove_options(parser: Parser) -> None:
     _name_option(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    asking.add_yes(parser)
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    if asking.at_terminal() and not arguments.yes and not asking.ask_yes(f"Remove {arguments.name} from the vault?"):
+    if not asking.agreed(f"Remove {arguments.name} from the vault?", arguments):
         operating.say("Nothing was removed.")
         return FAILED
     removed = operating.operate("vault.remove", {"name": arguments.name})
@@ -127,8 +127,11 @@ def _unlock(arguments: argparse.Namespace) -> int:
     wanted: dict[str, Any] = {}
     if found["running"] and found["source"] == "passphrase":
         wanted["passphrase"] = asking.ask_passphrase("Vault passphrase: ")
-    operating.operate("vault.unlock", wanted)
+    done = operating.operate("vault.unlock", wanted)
     operating.say("The vault is unlocked.")
+    if wanted:
+        told = f"for {done['unlocked_s'] / 60:.0f} minutes it may change keys, addresses, agents and policies"
+        operating.say(f"This terminal is unlocked, too: {told}.")
     return OK
 
 

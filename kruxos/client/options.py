@@ -99,7 +99,7 @@ def opening(op: str, prompt: str | None, options: CallOptions, *, stream: bool =
         if "deadline_s" in given:
             raise BadRequestError("deadline_s and timeout_s are the same: give one", field="timeout_s")
         given["deadline_s"] = given["timeout_s"]
-    header = {name: given[name] for name in _HEADER if name in given}
+    header = {name: given[name] for name in (*_HEADER, "max_output_tokens") if name in given}
     request = _request(prompt, given)
     wire_request = _wire(request)
     body = _body(wire_request)

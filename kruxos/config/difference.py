@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kruxos.config.model import ROLE_NAMES, ModelsConfig, RoleName, destination
 
-_GATEWAY_FIELDS = ("isolation", "operators", "agents", "agents_group", "http", "telemetry")
+_GATEWAY_FIELDS = ("isolation", "operators", "agents", "agents_group", "http", "budgets", "alerts", "telemetry")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Defaults, ModelsConfig, Provider, Telemetry
+from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Budgets, Defaults, ModelsConfig, Provider, Telemetry
 from kruxos.config.pasted import Pasted, find_pasted, shown
 from kruxos.config.problems import ConfigError
 from kruxos.config.report import Report
-from kruxos.config.resolve import Inherited, http_of, provider_of
+from kruxos.config.resolve import Inherited, alerts_of, http_of, provider_of
 from kruxos.config.schema import ProviderFields, TopFields, check
 from kruxos.config.tree import parse, values
 
@@ -45,8 +45,12 @@ def _config(data: Any, report: Report) -> ModelsConfig:
     isolation = top.isolation or "best_effort"
     proxy = None if top.proxy == "none" else top.proxy
     inherited = Inherited(proxy, top.ca_bundle, isolation, top.retired_models or "translate")
-    providers = {name: _provider(name, value, inherited, report) for name, value in written.items()}
-    good = {name: provider for name, provider in providers.items() if provider is not None}
+    read = {name: _fields(name, value, report) for name, value in written.items()}
+    good = {
+        name: provider_of(name, fields, inherited, report.below("providers", name))
+        for name, fields in read.items()
+        if fields is not None
+    }
     defaults = Defaults(**top.defaults.model_dump()) if top.defaults else Defaults()
     _check_defaults(defaults, written, good, report.below("defaults"))
     return ModelsConfig(
@@ -57,6 +61,10 @@ def _config(data: Any, report: Report) -> ModelsConfig:
         agents=tuple(top.agents or ()),
         agents_group=top.agents_group,
         http=http_of(top.http, report.below("http")),
+        budgets=Budgets(
+            top.budgets or (), {name: fields.budget for name, fields in read.items() if fields and fields.budget}
+        ),
+        alerts=alerts_of(top.alerts, inherited, report.below("alerts")),
         telemetry=Telemetry(**top.telemetry.model_dump(exclude_none=True)) if top.telemetry else Telemetry(),
     )
 
@@ -72,12 +80,11 @@ def _written_providers(value: Any, report: Report) -> dict[str, Any]:
     return written
 
 
-def _provider(name: str, value: Any, inherited: Inherited, report: Report) -> Provider | None:
+def _fields(name: str, value: Any, report: Report) -> ProviderFields | None:
     here = report.below("providers", name)
     if not PROVIDER_NAME.fullmatch(name):
         here.wrong((), "this name cannot be used", _name_fix(name))
-    fields = check(ProviderFields, value, here)
-    return None if fields is None else provider_of(name, fields, inherited, here)
+    return check(ProviderFields, value, here)
 
 
 def _name_fix(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from kruxos.config.addresses import parse_address
 from kruxos.config.problems import Problem
+from kruxos.cores.caps import Cap
 
 ProviderType = Literal["anthropic", "openai", "openai-codex", "gemini", "openrouter", "ollama"]
 Auth = Literal["api_key", "oauth", "none"]
@@ -119,6 +120,30 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
+class Budgets:
+    """What the gateway as a whole may use, and each provider by name."""
+
+    gateway: tuple[Cap, ...] = ()
+    providers: Mapping[str, tuple[Cap, ...]] = field(default_factory=dict[str, tuple[Cap, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Whom to tell when an operator should look: a ``command`` (its words), a ``webhook`` (a URL), or both.
+
+    ``on`` are the kinds that are told; the same is told again after ``repeat_s``. ``proxy`` and ``ca_bundle`` as for
+    providers: the way to the webhook.
+    """
+
+    command: tuple[str, ...] = ()
+    webhook: str | None = None
+    on: frozenset[str] = frozenset()
+    repeat_s: float = 3600.0
+    proxy: str | None = None
+    ca_bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Telemetry:
     """What operators' own tools are given. ``otlp``: the address of a collector, such as ``http://127.0.0.1:4318``."""
 
@@ -137,6 +162,8 @@ class ModelsConfig:
     agents: tuple[int | str, ...] = ()
     agents_group: int | str | None = None
     http: Http = Http()
+    budgets: Budgets = Budgets()
+    alerts: Alerts | None = None
     telemetry: Telemetry = Telemetry()
     hints: tuple[Problem, ...] = field(default=(), compare=False)
 

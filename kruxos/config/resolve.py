@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from kruxos.catalog import moved
 from kruxos.config.addresses import parse_address
 from kruxos.config.model import (
+    Alerts,
     Auth,
     Dialect,
     Http,
@@ -23,8 +24,10 @@ from kruxos.config.model import (
     TimeLimits,
 )
 from kruxos.config.report import Report
-from kruxos.config.schema import HttpFields, ProviderFields
+from kruxos.config.schema import AlertFields, HttpFields, ProviderFields
+from kruxos.cores.alerting import ALERT_KINDS
 
+REPEAT_MINUTES = 60.0
 T = TypeVar("T")
 
 
@@ -197,6 +200,27 @@ def _check_plain_http(auth: Auth, base_url: str, proxy: str | None, report: Repo
         )
     elif proxy is not None:
         report.wrong("proxy", "a key would travel to the proxy in clear text", "write `proxy: none`")
+
+
+def alerts_of(fields: AlertFields | None, inherited: Inherited, report: Report) -> Alerts | None:
+    """Whom to tell; None: nobody."""
+    if fields is None:
+        return None
+    if fields.command is None and fields.webhook is None:
+        report.wrong((), "says neither `command` nor `webhook`", "such as `command: [/usr/local/bin/tell-me]`")
+    if fields.command is not None and not fields.command[0].startswith("/"):
+        report.wrong("command", "must begin with an absolute path", "such as [/usr/bin/logger, -t, kruxos]")
+    webhook = None if fields.webhook is None else parse_address(fields.webhook)
+    if webhook is not None and webhook.scheme != "https" and not webhook.is_loopback:
+        report.wrong("webhook", "what is told would travel in clear text", "use https://")
+    return Alerts(
+        command=tuple(fields.command or ()),
+        webhook=fields.webhook,
+        on=frozenset(ALERT_KINDS if fields.on is None else fields.on),
+        repeat_s=60.0 * (fields.repeat_minutes or REPEAT_MINUTES),
+        proxy=None if webhook is not None and webhook.is_loopback else inherited.proxy,
+        ca_bundle=inherited.ca_bundle,
+    )
 
 
 def http_of(fields: HttpFields | None, report: Report) -> Http:

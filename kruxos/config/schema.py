@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
@@ -21,11 +21,13 @@ from kruxos.config.model import PROVIDER_NAME
 from kruxos.config.pasted import names_secret
 from kruxos.config.report import Report
 from kruxos.config.tree import Path
+from kruxos.cores.caps import FORMS, Cap, parse_caps
 
 M = TypeVar("M", bound=BaseModel)
 
 _TEXT_CHARS_MAX = 1024
 _HEADERS_MAX = 32
+_WORDS_MAX = 32
 _STATED_MODELS_MAX = 256
 _PRICE_MAX = 1_000_000
 _MEMORY_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -112,6 +114,16 @@ def _price(value: Any) -> Any:
     return format(price, "f")
 
 
+def _caps(value: Any) -> tuple[Cap, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in cast("list[Any]", texts)):
+        raise ValueError("must be a list of limits", f"such as [{FORMS.split(',')[0]}]")
+    try:
+        return parse_caps(cast("list[str]", texts))
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+
+
 def _check_client_id(text: str) -> str:
     if not _CLIENT_ID.fullmatch(text):
         raise ValueError("must be letters, digits and . _ -")
@@ -140,6 +152,7 @@ Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYT
 User = Annotated[int | str, PlainValidator(_check_user)]
 ClientId = Annotated[str, AfterValidator(_check_client_id)]
 IsolationWord = Literal["required", "best_effort", "off"]
+CapTexts = Annotated[tuple[Cap, ...], PlainValidator(_caps)]
 Headers = Annotated[dict[Text, Text], Field(max_length=_HEADERS_MAX), AfterValidator(_check_headers)]
 
 
@@ -210,6 +223,7 @@ class ProviderFields(_Level):
     oauth_issuer: Url | None = None
     oauth_client_id: ClientId | None = None
     isolation: IsolationWord | None = None
+    budget: CapTexts | None = None
 
 
 class DefaultFields(_Level):
@@ -228,6 +242,15 @@ class HttpFields(_Level):
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     remote: bool | None = None
     names: Annotated[list[Annotated[str, AfterValidator(_check_name)]], Field(max_length=32)] | None = None
+
+
+class AlertFields(_Level):
+    """``alerts:``: what is run, or called, when an operator should look."""
+
+    command: Annotated[list[Text], Field(min_length=1, max_length=_WORDS_MAX)] | None = None
+    webhook: Url | None = None
+    on: list[Literal["failed", "needs_login", "budget", "all_unavailable", "recovered"]] | None = None
+    repeat_minutes: Annotated[float, Field(ge=1, le=10_080)] | None = None
 
 
 class TelemetryFields(_Level):
@@ -250,6 +273,8 @@ class TopFields(_Level):
     agents: list[User] | None = None
     agents_group: User | None = None
     http: HttpFields | None = None
+    budgets: CapTexts | None = None
+    alerts: AlertFields | None = None
     telemetry: TelemetryFields | None = None
 
 
@@ -260,6 +285,7 @@ _LEVELS: dict[str, type[BaseModel]] = {
     "prices": PriceFields,
     "defaults": DefaultFields,
     "http": HttpFields,
+    "alerts": AlertFields,
     "telemetry": TelemetryFields,
 }
 _OTHER_WORDS = {

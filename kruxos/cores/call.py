@@ -100,6 +100,11 @@ class Call:
         self.attempts += [_skipped(skip) for skip in self.terms.plan.skipped]
         self.wake_at = self.terms.deadline_at
 
+    @property
+    def was_sent(self) -> bool:
+        """Whether the provider may have the running attempt."""
+        return self._sent
+
     def step(self, event: Event, now: float) -> list[Command]:
         """Takes one event, gives what has to be done. Whatever comes after the end changes nothing."""
         if self.state == "over":

@@ -126,7 +126,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the ledger keeps of an attempt. ``last``: this is the attempt that the call's outcome rests on."""
+    """What the ledger keeps of an attempt. ``last``: this is the attempt that the call's outcome rests on.
+
+    ``estimated_tokens``, ``estimated_cost`` (US dollars): what budgets take it for where nobody knows what was used.
+    """
 
     provider: str
     model: str
@@ -142,6 +145,8 @@ class Row:
     elapsed_s: float
     attempts: list[dict[str, Any]]
     last: bool
+    estimated_tokens: int | None = None
+    estimated_cost: str | None = None
 
 
 Command: TypeAlias = Dispatch | CancelAttempt | Deliver | Close | Book

@@ -17,6 +17,7 @@ from kruxos.cores import call_vocabulary as words
 from kruxos.cores.call import CALL_WITHIN_S, Call
 from kruxos.cores.conversations import Conversations, Thread, thread_of
 from kruxos.cores.idempotency import KEY_CHARS_MAX, Entry, Idempotency, digest
+from kruxos.cores.policing import Purse, Steward, permitted
 from kruxos.cores.policy import Random, RetryBudget
 from kruxos.cores.ports import Clock, Providers, Timer, Timers
 from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan, stay
@@ -60,6 +61,7 @@ class Running:
 
     number: int
     core: Call
+    purse: Purse
     frame: wire.Open
     agent: AgentFacts
     readers: list[Reader]
@@ -114,6 +116,7 @@ class CallTable:
         self.keys = Idempotency()
         self.conversations = Conversations()
         self.budget = RetryBudget()
+        self.steward = Steward()
         self.draining = False
 
     # From agents
@@ -174,7 +177,7 @@ class CallTable:
         self._count += 1
         within_s = CALL_WITHIN_S if frame.deadline_s is None else max(0.0, frame.deadline_s)
         wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
-        plan = make_plan(wish, agent, self.facts)
+        plan = permitted(make_plan(wish, agent, self.facts), agent, self.steward.prices, unix)
         stays_with = self.conversations.stays_with(_thread(frame, agent), now)
         terms = words.Terms(
             call_id=new_call_id(unix, self._random),
@@ -186,9 +189,10 @@ class CallTable:
             restart_on_interrupt=frame.on_interrupt == "restart",
             unix_offset_s=unix - now,
         )
-        core = Call(terms, self._providers, self._random, now, self.budget)
+        purse = Purse(self.steward, self._providers, agent, frame, self._clock.unix)
+        core = Call(terms, purse, self._random, now, self.budget)
         home = plan.candidates[0].provider if plan.candidates else ""
-        running = Running(self._count, core, frame, agent, [reader], unix, home)
+        running = Running(self._count, core, purse, frame, agent, [reader], unix, home)
         self._calls[running.number] = running
         self._request_bytes += len(frame.body)
         return running
@@ -247,7 +251,7 @@ class CallTable:
             case words.Close():
                 self._close(running, command.frame)
             case words.Book():
-                self._books.booked(running, command.row)
+                self._books.booked(running, running.purse.booked(command.row))
 
     def _dispatch(self, running: Running, command: words.Dispatch) -> None:
         frame = replace(
@@ -257,7 +261,9 @@ class CallTable:
             deadline_s=command.deadline_s,
             wait_s=command.wait_s,
             call_id=running.core.terms.call_id,
+            thinking_effort=running.agent.effort,
         )
+        running.purse.dispatched(command.candidate)
         running.provider = command.candidate.provider
         running.dispatch = self._providers.next_number()
         number = running.dispatch
@@ -282,6 +288,8 @@ class CallTable:
 
     def _close(self, running: Running, frame: wire.End | wire.Error) -> None:
         drop = isinstance(frame, wire.Error) and frame.error.get("code") == SlowConsumerError.code
+        if isinstance(frame, wire.End):
+            frame = running.purse.answered(frame)
         if running.frame.key is not None:
             self._close_key(running, running.frame.key, frame)
         self._settle_conversation(running, frame)
@@ -313,6 +321,7 @@ class CallTable:
         for timer in (running.timer, running.slow_timer):
             if timer is not None:
                 timer.cancel()
+        running.purse.close()
         if self._calls.pop(running.number, None) is not None:
             self._request_bytes -= len(running.frame.body)
         if self.draining and not self._calls:
@@ -335,6 +344,7 @@ class CallTable:
             case wire.End():
                 self._step(running, words.Answered(frame))
             case wire.Error():
+                running.purse.failed(frame)
                 self._step(running, words.Failed(frame))
             case _:
                 pass
@@ -342,6 +352,7 @@ class CallTable:
     def on_attempt_lost(self, running: Running, number: int, reason: str) -> None:
         """The worker of an attempt is gone."""
         if running.dispatch == number:
+            running.purse.lost(was_sent=running.core.was_sent)
             self._step(running, words.Lost(reason))
 
     def statistics(self) -> Statistics:

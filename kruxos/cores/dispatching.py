@@ -189,6 +189,7 @@ def _send_open(process: Carrier, number: int, frame: wire.Open, sink: Sink) -> N
     process.link.send(wire.Open(
         id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, model=frame.model,
         deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation, call_id=frame.call_id,
+        thinking_effort=frame.thinking_effort,
     ))  # fmt: skip
 
 

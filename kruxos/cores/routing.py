@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from kruxos.cores.caps import Policy
 from kruxos.errors import BY_CODE
 
 Standing = Literal["ready", "starting", "cooling", "backoff", "failed", "stopped"]
@@ -59,12 +60,17 @@ class RoutingFacts:
 
 @dataclass(frozen=True, slots=True)
 class AgentFacts:
-    """What routing knows of an agent: its provider or model, its role, and how far its calls may move."""
+    """What routing knows of an agent: its provider or model, its role, and how far its calls may move.
+
+    ``effort``: how much it thinks where a call does not say. ``policy`` None: it is not registered, and has no limits.
+    """
 
     name: str = ""
     model: str | None = None
     role: str | None = None
     fallback: str = "any"
+    effort: str | None = None
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)

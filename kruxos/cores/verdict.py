@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from kruxos.attempts import Attempt
-from kruxos.errors import BY_CODE, AllProvidersUnavailableError, KruxosError, NoProviderError
+from kruxos.errors import (
+    BY_CODE,
+    AllProvidersUnavailableError,
+    BudgetExceededError,
+    ForbiddenError,
+    KruxosError,
+    NoProviderError,
+)
 
 
 def verdict(attempts: list[Attempt], failures: list[KruxosError], unix: float) -> KruxosError:
@@ -15,9 +22,15 @@ def verdict(attempts: list[Attempt], failures: list[KruxosError], unix: float) -
     tried = {attempt.provider for attempt in allowed or causes}
     if len(tried) == 1 and failures:
         return failures[-1]
+    if not failures and not allowed:
+        reasons = "; ".join(f"{attempt.provider}: {attempt.message.removeprefix('skipped: ')}" for attempt in causes)
+        return ForbiddenError(f"no provider may answer this call ({reasons})")
     if not failures and all(attempt.outcome in ("no_provider", "forbidden") for attempt in causes):
         reasons = "; ".join(f"{attempt.provider}: {attempt.message}" for attempt in causes)
         return NoProviderError(f"no provider available ({reasons})")
+    if not failures and all(attempt.outcome == BudgetExceededError.code for attempt in allowed):
+        limits = dict.fromkeys(attempt.message.removeprefix("skipped: ") for attempt in allowed)
+        return BudgetExceededError("; ".join(limits), retry_at=_earliest(allowed, unix))
     if len(tried) == 1:
         cause = (allowed or causes)[-1]
         return BY_CODE[cause.outcome](f"{cause.provider}: {cause.message}", retry_at=cause.retry_at)

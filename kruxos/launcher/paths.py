@@ -6,6 +6,16 @@ import importlib.util
 import os
 import sys
 
+_BOOT = (
+    "import sys; module, sys.path[:0] = sys.argv[1], sys.argv[2:]; "
+    "from importlib import import_module; import_module(module).main()"
+)
+
+
+def module_command(module: str) -> list[str]:
+    """The words that run a module's ``main`` in a process of its own, which sees no environment of ours."""
+    return [sys.executable, "-I", "-S", "-c", _BOOT, module, *import_paths()]
+
 
 def import_paths() -> list[str]:
     """Where a worker finds what it imports, without site packages' start-up code."""

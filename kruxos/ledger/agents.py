@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import re
 from collections.abc import Callable
@@ -15,9 +16,12 @@ from typing import Any, Literal, get_args
 
 from kruxos.config.model import ROLE_NAMES, RoleName
 from kruxos.config.secret import Secret
+from kruxos.cores.caps import Policy, parse_caps
+from kruxos.cores.routing import AgentFacts
 from kruxos.errors import UnauthorizedError
 from kruxos.ledger.database import Database
 from kruxos.ledger.problems import BadAgentError
+from kruxos.messages import THINKING_EFFORTS, ThinkingEffort
 
 Fallback = Literal["any", "local_only", "same_billing", "none"]
 FALLBACKS: tuple[Fallback, ...] = get_args(Fallback)
@@ -25,11 +29,15 @@ TOKEN_BYTES = 32
 PURPOSE_CHARS_MAX = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NOBODY = bytes(32)
+NO_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent as the operator made it. ``provider``, ``model``, ``role`` None: the defaults. Times: Unix seconds."""
+    """An agent as the operator made it. ``provider``, ``model``, ``role`` None: the defaults. Times: Unix seconds.
+
+    ``effort``: how much it thinks where a call does not say; None: as its model does by itself.
+    """
 
     name: str
     created_at: float
@@ -39,6 +47,14 @@ class Agent:
     role: RoleName | None = None
     fallback: Fallback = "any"
     revoked_at: float | None = None
+    effort: ThinkingEffort | None = None
+    policy: Policy = NO_POLICY
+
+    @property
+    def facts(self) -> AgentFacts:
+        """What routing knows of it."""
+        wanted = f"{self.provider}/{self.model}" if self.provider and self.model else self.provider or self.model
+        return AgentFacts(self.name, wanted, self.role, self.fallback, self.effort, self.policy)
 
 
 class Agents:
@@ -56,9 +72,9 @@ class Agents:
             if connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent.name,)).fetchone():
                 message = f"there is an agent `{agent.name}` already"
                 raise BadAgentError(message, f"take another name, or: `kruxos agent rotate {agent.name}`")
-            connection.execute("INSERT INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (
+            connection.execute("INSERT INTO agents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
                 agent.name, _digest(token), agent.created_at, agent.provider, agent.model, agent.purpose, agent.role,
-                agent.fallback, agent.revoked_at,
+                agent.fallback, agent.revoked_at, agent.effort, _policy_text(agent.policy),
             ))  # fmt: skip
         return token
 
@@ -91,11 +107,13 @@ class Agents:
         return [_agent(row) for row in rows]
 
     def change(self, agent: Agent) -> None:
-        """Writes what the operator may change: provider, model, purpose, role, fallback. Raises ``BadAgentError``."""
+        """Writes what the operator may change: all but name, token and times. Raises ``BadAgentError``."""
         _check(agent)
         self._update(
-            "UPDATE agents SET provider = ?, model = ?, purpose = ?, role = ?, fallback = ? WHERE name = ?",
-            agent.name, agent.provider, agent.model, agent.purpose, agent.role, agent.fallback,
+            "UPDATE agents SET provider = ?, model = ?, purpose = ?, role = ?, fallback = ?, effort = ?, policy = ?"
+            " WHERE name = ?",
+            agent.name, agent.provider, agent.model, agent.purpose, agent.role, agent.fallback, agent.effort,
+            _policy_text(agent.policy),
         )  # fmt: skip
 
     def revoke(self, name: str, now: float) -> None:
@@ -135,8 +153,19 @@ def _digest(token: Secret) -> bytes:
 
 
 def _agent(row: tuple[Any, ...]) -> Agent:
-    name, _, created_at, provider, model, purpose, role, fallback, revoked_at = row
-    return Agent(name, created_at, provider, model, purpose, role, fallback, revoked_at)
+    name, _, created_at, provider, model, purpose, role, fallback, revoked_at, effort, policy = row
+    return Agent(name, created_at, provider, model, purpose, role, fallback, revoked_at, effort, _read_policy(policy))
+
+
+def _policy_text(policy: Policy) -> str:
+    caps = [str(cap) for cap in policy.caps]
+    return json.dumps({"limits": caps, "providers": policy.providers, "models": policy.models})
+
+
+def _read_policy(text: str | None) -> Policy:
+    """The policy as it was written; agents of earlier versions have none."""
+    said: dict[str, list[str]] = json.loads(text) if text else {}
+    return Policy(parse_caps(said.get("limits", ())), tuple(said.get("providers", ())), tuple(said.get("models", ())))
 
 
 def _check(agent: Agent) -> None:
@@ -146,6 +175,8 @@ def _check(agent: Agent) -> None:
         raise BadAgentError("there is no such role", f"one of {', '.join(ROLE_NAMES)}")
     if agent.fallback not in FALLBACKS:
         raise BadAgentError("there is no such fallback", f"one of {', '.join(FALLBACKS)}")
+    if agent.effort is not None and agent.effort not in THINKING_EFFORTS:
+        raise BadAgentError("there is no such effort", f"one of {', '.join(THINKING_EFFORTS)}")
     if len(agent.purpose) > PURPOSE_CHARS_MAX:
         raise BadAgentError(f"the purpose is longer than {PURPOSE_CHARS_MAX} characters", "say it more briefly")
 

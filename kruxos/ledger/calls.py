@@ -31,7 +31,8 @@ class Call:
 
     ``last``: the call's outcome rests on this one, so calls are counted by it. ``outcome`` is ``answered`` or an error
     code. Times: Unix seconds, and what the names say. ``cost`` None: unknown.
-    ``attempts`` and ``raw_usage`` are plain values as frames carry them.
+    ``attempts`` and ``raw_usage`` are plain values as frames carry them. ``estimated_tokens`` and ``estimated_cost``
+    (US dollars) are what budgets take the step for where nobody knows what it used.
     """
 
     call_id: str
@@ -56,6 +57,8 @@ class Call:
     upstream_us: int | None = None
     duration_ms: int | None = None
     upstream_request_id: str | None = None
+    estimated_tokens: int | None = None
+    estimated_cost: Decimal | None = None
 
 
 class LedgerWriter:
@@ -151,7 +154,7 @@ def prune_calls(database: Database, before: float) -> int:
         return connection.execute("DELETE FROM calls WHERE started_at < ?", (before,)).rowcount
 
 
-_INSERT = f"INSERT OR REPLACE INTO calls VALUES ({', '.join('?' * 28)})"  # noqa: S608 - only question marks
+_INSERT = f"INSERT OR REPLACE INTO calls VALUES ({', '.join('?' * 30)})"  # noqa: S608 - only question marks
 
 
 def _row(call: Call) -> tuple[object, ...]:
@@ -162,7 +165,8 @@ def _row(call: Call) -> tuple[object, ...]:
         usage.uncached_input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens,
         usage.output_tokens, usage.reasoning_tokens, _json(usage.other_tokens), _json(call.raw_usage),
         None if call.cost is None else format(call.cost, "f"), call.currency, call.price_row, call.billed_maybe,
-        call.overhead_us, call.upstream_us, call.duration_ms, call.upstream_request_id,
+        call.overhead_us, call.upstream_us, call.duration_ms, call.upstream_request_id, call.estimated_tokens,
+        None if call.estimated_cost is None else format(call.estimated_cost, "f"),
     )  # fmt: skip
 
 
@@ -170,7 +174,8 @@ def _call(row: tuple[Any, ...]) -> Call:
     (
         call_id, step, last, started_at, agent, provider, model, op, outcome, finish_reason, stream, attempts,
         uncached, cache_read, cache_write, cache_write_1h, output, reasoning, other, raw_usage, cost, currency,
-        price_row, billed_maybe, overhead_us, upstream_us, duration_ms, upstream_request_id,
+        price_row, billed_maybe, overhead_us, upstream_us, duration_ms, upstream_request_id, estimated_tokens,
+        estimated_cost,
     ) = row  # fmt: skip
     return Call(
         call_id=call_id, started_at=started_at, agent=agent, provider=provider, model=model, outcome=outcome, op=op,
@@ -178,7 +183,8 @@ def _call(row: tuple[Any, ...]) -> Call:
         usage=Usage(uncached, cache_read, cache_write, output, reasoning, cache_write_1h, json.loads(other)),
         raw_usage=json.loads(raw_usage), cost=None if cost is None else Decimal(cost), currency=currency,
         price_row=price_row, billed_maybe=bool(billed_maybe), overhead_us=overhead_us, upstream_us=upstream_us,
-        duration_ms=duration_ms, upstream_request_id=upstream_request_id,
+        duration_ms=duration_ms, upstream_request_id=upstream_request_id, estimated_tokens=estimated_tokens,
+        estimated_cost=None if estimated_cost is None else Decimal(estimated_cost),
     )  # fmt: skip
 
 

@@ -115,12 +115,12 @@ def older(path: Path) -> Path:
     return path.with_name(f"{path.stem}.1{path.suffix}")
 
 
-def read_entries(path: Path, *, since: float = 0.0, limit: int = 100) -> list[dict[str, Any]]:
+def read_entries(path: Path, *, since: float = 0.0, limit: int = 100, kind: str | None = None) -> list[dict[str, Any]]:
     """The latest entries from a time on, the newest last, with ``hash`` and all; lines that are none are left out."""
     latest: deque[dict[str, Any]] = deque(maxlen=limit)
     for line in _lines(path):
         entry = read_line(line)
-        if entry is not None and entry.get("at", 0.0) >= since:
+        if entry is not None and entry.get("at", 0.0) >= since and kind in (None, entry.get("kind")):
             latest.append(entry)
     return list(latest)
 

@@ -6,22 +6,26 @@ from collections.abc import Sequence
 from typing import Self
 
 from kruxos.config.directory import DataDirectory
+from kruxos.cores.calendar import period_at
 from kruxos.ledger.agents import Agents
 from kruxos.ledger.calls import Call, LedgerWriter, prune_calls, read_calls, read_log
 from kruxos.ledger.database import Database
+from kruxos.ledger.defaults import TimedDefaults
 from kruxos.ledger.failures import Lately, read_lately
 from kruxos.ledger.keys import Keys
+from kruxos.ledger.spent import Spent, read_spent
 from kruxos.ledger.usage import Dimension, UsageSum, sum_usage
 
 
 class Ledger:
-    """``agents``, ``keys``, ``writer``; ``notice`` is what a person should be told of this start, or empty."""
+    """``agents``, ``keys``, ``defaults``, ``writer``; ``notice``: what a person should be told of this start."""
 
     def __init__(self, database: Database, notice: str = "") -> None:
         self._database = database
         self.notice = notice
         self.agents = Agents(database)
         self.keys = Keys(database)
+        self.defaults = TimedDefaults(database)
         self.writer = LedgerWriter(database)
 
     @classmethod
@@ -55,6 +59,11 @@ class Ledger:
     def lately(self, provider: str, since: float) -> Lately:
         """What became of a provider's calls that began since a time (Unix seconds)."""
         return read_lately(self._database, provider, since)
+
+    def spent(self, now: float, *, agent: str | None = None) -> list[Spent]:
+        """What budgets count of the month and the day that ``now`` lies in, by agent and provider."""
+        month, day = period_at("month", now).start, period_at("day", now).start
+        return read_spent(self._database, month, day, agent=agent)
 
     def prune(self, before: float) -> int:
         """Removes rows of calls that started before a time (Unix seconds); how many."""

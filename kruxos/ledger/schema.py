@@ -59,7 +59,19 @@ CREATE TABLE keys (
 CREATE INDEX keys_by_time ON keys (at);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE agents ADD COLUMN effort TEXT;
+ALTER TABLE agents ADD COLUMN policy TEXT;
+ALTER TABLE calls ADD COLUMN estimated_tokens INTEGER;
+ALTER TABLE calls ADD COLUMN estimated_cost TEXT;
+CREATE TABLE defaults (
+    role TEXT PRIMARY KEY,
+    provider TEXT NOT NULL,
+    until REAL NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """The script at index N takes a file from version N to N + 1."""
 
 

@@ -74,7 +74,7 @@ def sum_usage(
             AND (?3 IS NULL OR agent = ?3) AND (?4 IS NULL OR provider = ?4)
         GROUP BY {selected} ORDER BY {selected}"""  # noqa: S608 - the expressions are those above
     with database.reading() as connection:
-        connection.create_aggregate("decimal_sum", 1, _DecimalSum)  # type: ignore[arg-type]  # it is one
+        connection.create_aggregate("decimal_sum", 1, DecimalSum)  # type: ignore[arg-type]  # it is one
         rows = connection.execute(query, (since, until, agent, provider)).fetchall()
     return _merged(rows, len(by))
 
@@ -92,13 +92,14 @@ def _merged(rows: list[sqlite3.Row], dimensions: int) -> list[UsageSum]:
     return list(sums.values())
 
 
-class _DecimalSum:
+class DecimalSum:
     """SQL's sum() over decimal text, without the rounding of binary fractions."""
 
     def __init__(self) -> None:
         self._sum: Decimal | None = None
 
     def step(self, value: str | None) -> None:
+        """One more row."""
         if value is None:
             return
         try:
@@ -107,4 +108,5 @@ class _DecimalSum:
             return
 
     def finalize(self) -> str | None:
+        """The sum; None where there was nothing."""
         return None if self._sum is None else format(self._sum, "f")

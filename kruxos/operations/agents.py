@@ -1,20 +1,20 @@
-"""Agents: create, list, show, set-model, revoke, rotate, restore."""
+"""Agents: create, list, show, set-model, set-policy, revoke, rotate, restore."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from kruxos import catalog
-from kruxos.config.model import ROLE_NAMES, ModelsConfig, RoleName
+from kruxos.config.model import ModelsConfig
 from kruxos.config.pasted import shown
-from kruxos.cores.routing import AgentFacts
 from kruxos.fields import Fields
-from kruxos.ledger.agents import FALLBACKS, PURPOSE_CHARS_MAX, Agent, Fallback
+from kruxos.ledger.agents import Agent
 from kruxos.operations.base import Context, Operation, refused
 from kruxos.operations.moves import candidates, fallback_warnings
 from kruxos.operations.names import meant_provider
+from kruxos.operations.policies import limits_standing, policy_shown, unpriced_warnings, with_policy
 from kruxos.operations.usage import usage_row
 from kruxos.paths import agent_socket
 
@@ -24,22 +24,41 @@ _NAME_CHARS_MAX = 256
 async def create(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """Makes an agent. ``token`` in the result is shown this once; ``told`` is what the operator should know.
 
-    Arguments: name; optional model (a provider, ``provider/model``, or a model id), purpose, role, fallback.
+    Arguments: name; optional model (a provider, ``provider/model``, a model id), and what ``agent.set_policy`` takes.
     """
     fields = Fields(arguments)
     config = await context.read_config()
     provider, model, told = _answers(config, fields.maybe_text("model", limit=_NAME_CHARS_MAX))
-    agent = Agent(
-        name=fields.text("name", limit=_NAME_CHARS_MAX),
-        created_at=time.time(),
-        provider=provider,
-        model=model,
-        purpose=fields.maybe_text("purpose", limit=4 * PURPOSE_CHARS_MAX) or "",
-        role=cast("RoleName | None", fields.maybe_choice("role", ROLE_NAMES)),
-        fallback=cast("Fallback", fields.maybe_choice("fallback", FALLBACKS) or "any"),
-    )
+    fresh = Agent(fields.text("name", limit=_NAME_CHARS_MAX), time.time(), provider, model)
+    agent = with_policy(fresh, fields)
     token = await context.aside(lambda: context.ledger.agents.create(agent))
-    return _shown(agent) | {"token": token.reveal(), "told": [*told, *fallback_warnings(config, _facts(agent))]}
+    return _shown(agent) | {"token": token.reveal(), "told": [*told, *_warnings(config, agent)]}
+
+
+def _warnings(config: ModelsConfig, agent: Agent) -> list[str]:
+    """Where its calls may go, and what cannot be counted there."""
+    told = fallback_warnings(config, agent.facts)
+    return [*told, *unpriced_warnings(config, agent, candidates(config, agent.facts))]
+
+
+async def set_policy(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Changes what an agent may do, from its next call on, also in sessions that are open. What is left out stays.
+
+    Arguments: name; optional limits (``5usd/day`` ...), drop (kinds of limits), providers, models (patterns), effort,
+    purpose, role, fallback.
+    """
+    fields = Fields(arguments)
+    agent = await _agent(context, fields)
+    config = await context.read_config()
+    changed = with_policy(agent, fields)
+    return await _change(context, changed, _warnings(config, changed))
+
+
+async def _change(context: Context, changed: Agent, told: list[str]) -> dict[str, Any]:
+    await context.aside(lambda: context.ledger.agents.change(changed))
+    if context.gateway is not None:
+        context.gateway.agent_changed(changed.facts)
+    return _shown(changed) | {"told": told}
 
 
 def _answers(config: ModelsConfig, asked: str | None) -> tuple[str | None, str | None, list[str]]:
@@ -59,11 +78,6 @@ def _answers(config: ModelsConfig, asked: str | None) -> tuple[str | None, str |
     return provider.name, None, told
 
 
-def _facts(agent: Agent) -> AgentFacts:
-    wanted = f"{agent.provider}/{agent.model}" if agent.provider and agent.model else agent.provider or agent.model
-    return AgentFacts(agent.name, model=wanted, role=agent.role, fallback=agent.fallback)
-
-
 async def list_agents(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """All agents: what they may use, when they last called, how often."""
     if not context.has_ledger:
@@ -76,10 +90,13 @@ def _with_activity(context: Context) -> list[dict[str, Any]]:
     ledger.writer.flush()
     calls = {each.group[0]: each.calls for each in ledger.usage(["agent"])}
     listed: list[dict[str, Any]] = []
-    for agent in ledger.agents.list():
+    agents = ledger.agents.list()
+    standing = limits_standing(ledger, agents)
+    for agent in agents:
         latest = ledger.calls(agent=agent.name, limit=1)
         listed.append(_shown(agent) | {
             "calls": calls.get(agent.name, 0),
+            "budgets": standing[agent.name],
             "last_call_at": latest[0].started_at if latest else None,
         })  # fmt: skip
     return listed
@@ -108,18 +125,20 @@ async def rotate(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """One agent: as it is listed, and ``candidates``, who answers it in which order; ``told``, where its calls may go.
 
-    ``usage`` sums up its calls so far; None where there were none. ``address`` is where it connects, ``http`` where it
-    does by HTTP, None where the doors are not open.
+    ``usage`` sums up its calls so far; None where there were none. ``budgets``: how its limits of money and tokens
+    stand. ``address`` is where it connects, ``http`` where it does by HTTP, None where the doors are not open.
     """
     agent = await _agent(context, Fields(arguments))
     config = await context.read_config()
     total = await context.aside(lambda: _total(context, agent.name))
     latest = await context.aside(lambda: context.ledger.calls(agent=agent.name, limit=1))
+    standing = await context.aside(lambda: limits_standing(context.ledger, [agent]))
     return _shown(agent) | {
+        "budgets": standing[agent.name],
         "last_call_at": latest[0].started_at if latest else None,
-        "candidates": candidates(config, _facts(agent)),
+        "candidates": candidates(config, agent.facts),
         "usage": total,
-        "told": fallback_warnings(config, _facts(agent)),
+        "told": _warnings(config, agent),
         "address": f"ipc://{agent_socket(context.data.root)}",
         "http": _http_address(context),
         "data_directory": str(context.data.root),
@@ -147,10 +166,7 @@ async def set_model(context: Context, arguments: dict[str, Any]) -> dict[str, An
     config = await context.read_config()
     provider, model, told = _answers(config, fields.maybe_text("model", limit=_NAME_CHARS_MAX))
     changed = replace(agent, provider=provider, model=model)
-    await context.aside(lambda: context.ledger.agents.change(changed))
-    if context.gateway is not None:
-        context.gateway.agent_changed(_facts(changed))
-    return _shown(changed) | {"told": [*told, *fallback_warnings(config, _facts(changed))]}
+    return await _change(context, changed, [*told, *_warnings(config, changed)])
 
 
 async def restore(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -180,15 +196,16 @@ def _shown(agent: Agent) -> dict[str, Any]:
         "fallback": agent.fallback,
         "created_at": agent.created_at,
         "revoked_at": agent.revoked_at,
-    }
+    } | policy_shown(agent)
 
 
 OPERATIONS = (
-    Operation("agent.create", create),
+    Operation("agent.create", create, guarded=True),
     Operation("agent.list", list_agents, reads=True),
     Operation("agent.show", show, reads=True),
-    Operation("agent.set_model", set_model),
-    Operation("agent.revoke", revoke),
-    Operation("agent.rotate", rotate),
-    Operation("agent.restore", restore),
+    Operation("agent.set_model", set_model, guarded=True),
+    Operation("agent.set_policy", set_policy, guarded=True),
+    Operation("agent.revoke", revoke, guarded=True),
+    Operation("agent.rotate", rotate, guarded=True),
+    Operation("agent.restore", restore, guarded=True),
 )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kruxos.config import models_file
 from kruxos.config.directory import DataDirectory
-from kruxos.config.model import ModelsConfig
+from kruxos.config.model import ModelsConfig, RoleName
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
+from kruxos.cores.alerting import Alert
 from kruxos.cores.routing import AgentFacts
-from kruxos.errors import GatewayUnreachableError, RefusedError
+from kruxos.errors import GatewayUnreachableError, RefusedError, VaultLockedError
 from kruxos.wire import Open
 
 if TYPE_CHECKING:
+    from kruxos.ledger.defaults import ForAWhile
     from kruxos.ledger.ledger import Ledger
     from kruxos.vault.vault import Vault
 
@@ -53,6 +55,14 @@ class LiveGateway(Protocol):
 
     def agent_changed(self, agent: AgentFacts) -> None:
         """Who answers an agent is another from its next call on, also in sessions that are open."""
+        ...
+
+    def defaults_timed(self, timed: Mapping[RoleName, ForAWhile]) -> None:
+        """These defaults hold for a while, in place of models.yaml's."""
+        ...
+
+    async def alert(self, alert: Alert) -> dict[str, str]:
+        """Sends an alert now; what came of it by each way (command, webhook)."""
         ...
 
     async def start_web(self) -> dict[str, Any]:
@@ -147,11 +157,31 @@ Run = Callable[[Context, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One verb. ``reads``: it changes nothing, so it may run beside others."""
+    """One verb. ``reads``: it changes nothing, so it may run beside others.
+
+    ``guarded``: it touches secrets, where they go, agents or policies: where the vault has a passphrase, it is asked
+    for. ``proves``: whoever did it has shown that passphrase.
+    """
 
     name: str
     run: Run
     reads: bool = False
+    guarded: bool = False
+    proves: bool = False
+
+
+PASSPHRASE = "passphrase"  # noqa: S105 - a name, not one
+
+
+def passphrase_needed() -> VaultLockedError:
+    """The error for a guarded operation whose operator has not shown the passphrase; its field names it."""
+    message = "this vault has a passphrase, and this operation asks for it: unlock with `kruxos vault unlock`"
+    return VaultLockedError(message, field=PASSPHRASE)
+
+
+def has_passphrase(vault: Vault) -> bool:
+    """Whether guarded operations ask."""
+    return vault.status().source == PASSPHRASE
 
 
 def refused(message: str, fix: str) -> RefusedError:

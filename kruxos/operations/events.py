@@ -17,13 +17,17 @@ _NAMED = ("name", "provider", "role", "place", "type", "model")
 
 
 async def list_events(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The latest entries, the newest last. Arguments: ``limit``, ``since`` (Unix seconds). ``path`` is the file."""
+    """The latest entries, the newest last. Arguments: ``limit``, ``since`` (Unix seconds), ``kind``.
+
+    ``path`` is the file.
+    """
     fields = Fields(arguments)
     limit = fields.maybe_integer("limit", low=0, high=EVENTS_MAX)
     since = fields.maybe_number("since", low=0.0) or 0.0
     path = context.data.events
     count = EVENTS_MAX if limit is None else limit
-    found = await context.aside(lambda: read_entries(path, since=since, limit=count))
+    kind = fields.maybe_text("kind", limit=32)
+    found = await context.aside(lambda: read_entries(path, since=since, limit=count, kind=kind))
     size = path.stat().st_size if path.exists() else 0
     return {"events": found, "path": str(path), "offset": size}
 

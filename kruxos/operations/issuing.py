@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -16,14 +15,10 @@ from typing import Any, cast
 
 from kruxos.config.model import Provider
 from kruxos.config.secret import Secret
-from kruxos.launcher.paths import import_paths
+from kruxos.launcher.paths import module_command
 
 HELPER = "kruxos_workers.oauth.helper"
 LINE_BYTES_MAX = 128 * 1024
-_BOOT = (
-    "import sys; module, sys.path[:0] = sys.argv[1], sys.argv[2:]; "
-    "from importlib import import_module; import_module(module).main()"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,7 @@ def issuer_of(provider: Provider) -> Issuer:
 @contextmanager
 def helper(issuer: Issuer, do: str, **more: str) -> Generator[Iterator[dict[str, Any]]]:
     """Starts the process; gives what it says, as it says it. Leaving the block ends it."""
-    command = [sys.executable, "-I", "-S", "-c", _BOOT, HELPER, *import_paths()]
+    command = module_command(HELPER)
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         command, env={}, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         start_new_session=True,

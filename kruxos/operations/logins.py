@@ -89,5 +89,5 @@ async def _meant(context: Context, arguments: dict[str, Any]) -> tuple[Provider,
 
 OPERATIONS = (
     Operation("model.plan_login", plan, reads=True),
-    Operation("model.login", login),
+    Operation("model.login", login, guarded=True),
 )

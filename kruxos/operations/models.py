@@ -20,6 +20,7 @@ from kruxos.config.problems import ConfigError, SetupError
 from kruxos.config.secret import Secret
 from kruxos.errors import BadRequestError, KruxosError, VaultLockedError
 from kruxos.fields import Fields
+from kruxos.ledger.defaults import ForAWhile, holds, with_timed
 from kruxos.operations.additions import Addition, Wish, plan_addition
 from kruxos.operations.base import Context, Operation, refused
 from kruxos.operations.issuing import issuer_of
@@ -31,6 +32,8 @@ from kruxos.vault.vault import Entry, record_name
 
 KEY_CHARS_MAX = 8192
 _WORD_CHARS_MAX = 2048
+FOR_MAX_S = 366 * 86_400.0
+"""A default for a while is one for at most a year."""
 
 
 # Adding
@@ -184,7 +187,9 @@ async def _store_key(context: Context, provider: Provider, key: Secret) -> bool:
 
 async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     """All providers as models.yaml has them, with their keys' state, and their workers' where the gateway runs."""
-    config, problem = await _config_to_show(context)
+    written, problem = await _config_to_show(context)
+    timed, now = await _timed(context), time.time()
+    config = with_timed(written, timed, now)
     stored = {entry.name: entry for entry in _entries(context)} if config.providers else {}
     workers = (
         {} if context.gateway is None else {each["provider"]: each for each in context.gateway.status()["workers"]}
@@ -195,6 +200,7 @@ async def list_models(context: Context, arguments: dict[str, Any]) -> dict[str, 
             _shown(each, config, stored, workers.get(each.name)) | {"told": _told(each, config, today)}
             for each in config.providers.values()
         ],
+        "defaults_until": {role: each.until for role, each in timed.items() if holds(each, config, now)},
         "running": context.gateway is not None,
         "config_problem": problem,
     }
@@ -287,14 +293,37 @@ def _login_to_revoke(context: Context, provider: Provider | None) -> Secret | Kr
 
 
 async def default(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Sets which provider answers for a role where an agent has none of its own."""
+    """Sets which provider answers for a role where an agent has none of its own.
+
+    Arguments: role, name; ``for_s``: only for so long, then models.yaml's own answers again. Without it models.yaml is
+    changed, and what held for a while holds no more.
+    """
     fields = Fields(arguments)
     role = cast("RoleName", fields.choice("role", ROLE_NAMES))
     provider, told = await _meant(context, fields)
     if not provider.enabled:
         told.append(f"{provider.name} is disabled: `kruxos model enable {provider.name}`")
-    await context.edit(lambda text: edit.set_default(text, role, provider.name))
-    return {"role": role, "name": provider.name, "told": told}
+    for_s = fields.maybe_number("for_s", low=1.0, high=FOR_MAX_S)
+    until = None if for_s is None else time.time() + for_s
+    if until is None:
+        await context.edit(lambda text: edit.set_default(text, role, provider.name))
+    await _set_timed(context, role, None if until is None else ForAWhile(provider.name, until))
+    back = (await context.read_config()).defaults.for_role(role)
+    return {"role": role, "name": provider.name, "until": until, "then": None if until is None else back, "told": told}
+
+
+async def _set_timed(context: Context, role: RoleName, value: ForAWhile | None) -> None:
+    if value is None and not context.has_ledger:
+        return
+    await context.aside(lambda: context.ledger.defaults.set(role, value))
+    if context.gateway is not None:
+        context.gateway.defaults_timed(await context.aside(lambda: context.ledger.defaults.read(time.time())))
+
+
+async def _timed(context: Context) -> dict[RoleName, ForAWhile]:
+    if not context.has_ledger:
+        return {}
+    return await context.aside(lambda: context.ledger.defaults.read(time.time()))
 
 
 async def confirm(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -331,11 +360,11 @@ async def _meant(context: Context, fields: Fields) -> tuple[Provider, list[str]]
 
 OPERATIONS = (
     Operation("model.plan", plan, reads=True),
-    Operation("model.add", add),
+    Operation("model.add", add, guarded=True),
     Operation("model.list", list_models, reads=True),
-    Operation("model.remove", remove),
+    Operation("model.remove", remove, guarded=True),
     Operation("model.default", default),
-    Operation("model.confirm", confirm),
+    Operation("model.confirm", confirm, guarded=True),
     Operation("model.enable", enable),
     Operation("model.disable", disable),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kruxos.operations import (
     agents,
+    alerts,
     catalogue,
     efforts,
     events,
@@ -25,7 +26,7 @@ from kruxos.operations.base import Operation
 
 _MODULES = (
     workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
-    agents, usage, logs, events, web,
+    agents, usage, logs, events, alerts, web,
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

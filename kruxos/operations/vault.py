@@ -209,14 +209,14 @@ def _secret(fields: Fields, name: str) -> Secret:
 
 
 OPERATIONS = (
-    Operation("vault.add", add),
+    Operation("vault.add", add, guarded=True),
     Operation("vault.plan", plan, reads=True),
     Operation("vault.list", list_records, reads=True),
-    Operation("vault.rotate", rotate),
-    Operation("vault.remove", remove),
-    Operation("vault.import", import_keys),
+    Operation("vault.rotate", rotate, guarded=True),
+    Operation("vault.remove", remove, guarded=True),
+    Operation("vault.import", import_keys, guarded=True),
     Operation("vault.lock", lock),
-    Operation("vault.unlock", unlock),
+    Operation("vault.unlock", unlock, proves=True),
     Operation("vault.status", status, reads=True),
-    Operation("vault.set_passphrase", set_passphrase),
+    Operation("vault.set_passphrase", set_passphrase, proves=True),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from kruxos import __version__
@@ -9,6 +10,7 @@ from kruxos.config.model import ROLE_NAMES
 from kruxos.config.problems import SetupError
 from kruxos.cores import supervision
 from kruxos.fields import Fields
+from kruxos.ledger.defaults import with_timed
 from kruxos.operations.base import Context, LiveGateway, Operation, refused
 from kruxos.operations.names import exact_provider
 
@@ -21,9 +23,10 @@ async def status(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _from_disk(context: Context) -> dict[str, Any]:
-    problem, providers, defaults = "", [], {}
+    problem, providers, defaults, now = "", [], {}, time.time()
+    timed = context.ledger.defaults.read(now) if context.has_ledger else {}
     try:
-        config = await context.read_config()
+        config = with_timed(await context.read_config(), timed, now)
         providers = list(config.providers.values())
         defaults = {role: name for role in ROLE_NAMES if (name := config.defaults.for_role(role)) is not None}
     except SetupError as error:
@@ -38,6 +41,7 @@ async def _from_disk(context: Context) -> dict[str, Any]:
             "state": vault.state, "key_kept_in": vault.key_kept_in, "records": vault.records, "reason": vault.reason,
         },
         "defaults": defaults,
+        "defaults_until": {role: each.until for role, each in timed.items() if defaults.get(role) == each.provider},
         "workers": [
             {
                 "provider": each.name, "type": each.type, "model": each.model,

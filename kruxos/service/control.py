@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgpack
@@ -13,8 +14,10 @@ import trio
 
 from kruxos import framing, wire
 from kruxos.config.problems import SetupError
+from kruxos.cores.unlocks import Operator, Unlocks
 from kruxos.errors import BadRequestError, InternalError, KruxosError, RefusedError
 from kruxos.operations import OPERATIONS, Context
+from kruxos.operations.base import has_passphrase, passphrase_needed
 from kruxos.operations.events import tell_action
 from kruxos.service.journal import LOG
 from kruxos.service.telling import Teller
@@ -29,6 +32,7 @@ class ControlDoor:
     context: Context
     nursery: trio.Nursery
     teller: Teller
+    unlocks: Unlocks = field(default_factory=Unlocks)
 
     async def serve(self) -> None:
         """Takes questions until the door is closed."""
@@ -55,11 +59,17 @@ class ControlDoor:
             raise BadRequestError(f"there is no operation {frame.op}", field="op")
         arguments = _arguments(frame.body)
         try:
+            if operation.guarded and has_passphrase(self.context.vault):
+                self._check_unlocked(peer)
             if operation.reads:
                 result = await operation.run(self.context, arguments)
             else:
                 async with turn, self._told(frame.op, arguments, peer):
                     result = await operation.run(self.context, arguments)
+                if operation.proves:
+                    result |= {"unlocked_s": self._proved(peer)}
+                elif frame.op == "vault.lock":
+                    self.unlocks.forget()
             return wire.End(id=frame.id, body=msgpack.packb(result))
         except SetupError as error:
             raise RefusedError(str(error)) from None
@@ -68,6 +78,17 @@ class ControlDoor:
         except Exception as error:  # noqa: BLE001 - an operator's mistake or ours must not end the gateway
             LOG.exception("operation %s failed", frame.op)
             raise InternalError(f"{frame.op} failed: {type(error).__name__}") from None
+
+    def _check_unlocked(self, peer: Peer) -> None:
+        if not self.unlocks.left_s(_operator(peer), trio.current_time()):
+            raise passphrase_needed()
+
+    def _proved(self, peer: Peer) -> float:
+        """How long the peer's session may do what is guarded."""
+        operator = _operator(peer)
+        if operator is not None:
+            self.unlocks.proved(operator, trio.current_time())
+        return self.unlocks.left_s(operator, trio.current_time())
 
     @asynccontextmanager
     async def _told(self, op: str, arguments: dict[str, Any], peer: Peer) -> AsyncGenerator[None]:
@@ -82,6 +103,16 @@ class ControlDoor:
         finally:
             tell_action(self.teller.journal, op, arguments, uid=peer.uid, pid=peer.pid, outcome=outcome)
             await self.teller.sync()
+
+
+def _operator(peer: Peer) -> Operator | None:
+    """Who the peer is, and in which session; None where that cannot be told: it is never unlocked."""
+    if peer.uid is None or peer.pid is None:
+        return None
+    try:
+        return Operator(peer.uid, os.getsid(peer.pid))
+    except OSError:
+        return None
 
 
 def _arguments(body: bytes) -> dict[str, Any]:

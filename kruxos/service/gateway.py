@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -15,21 +15,27 @@ from kruxos import __version__, catalog, wire
 from kruxos.config import models_file
 from kruxos.config.difference import difference
 from kruxos.config.directory import DataDirectory
-from kruxos.config.model import Http, ModelsConfig, destination
+from kruxos.config.model import Http, ModelsConfig, RoleName, destination
 from kruxos.config.model import Provider as Configured
 from kruxos.config.problems import SetupError
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
+from kruxos.cores.alerting import Alert
+from kruxos.cores.budgets import Crossing
 from kruxos.cores.call_vocabulary import Row
+from kruxos.cores.remains import remains_of
 from kruxos.cores.routing import AgentFacts
-from kruxos.errors import ProviderMisconfiguredError, UnauthorizedError, from_wire
+from kruxos.errors import BY_CODE, ProviderMisconfiguredError, UnauthorizedError, from_wire
 from kruxos.events import Assembler, Usage, decode_events
-from kruxos.ledger.agents import Agent
 from kruxos.ledger.calls import FLUSH_EVERY_S, Call
+from kruxos.ledger.defaults import ForAWhile
 from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
+from kruxos.operations.prices import price_list
+from kruxos.service.alerts import AlertDesk
 from kruxos.service.calls import Calls, Running
+from kruxos.service.defaults import Defaults
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
 from kruxos.service.journal import LOG
@@ -38,7 +44,9 @@ from kruxos.service.launching import Launching
 from kruxos.service.providers import Provider, Setup
 from kruxos.service.setups import login_of, routing_facts, worker_setup
 from kruxos.service.status import GatewayStatus, WorkerStatus
+from kruxos.service.stewardship import everybody, standings
 from kruxos.service.telling import Teller
+from kruxos.service.timers import Timers
 from kruxos.service.web import WebProcess
 from kruxos.transport import Peer
 from kruxos.vault.vault import Vault, record_name
@@ -47,6 +55,8 @@ from kruxos.wire import Open
 OPERATOR = "operator"
 """The agent that an operator's own calls are booked to."""
 SECRET_REASONS = ("no_credentials", "vault_locked", "destination_changed", "needs_login")
+NOBODY = ("all_providers_unavailable", "no_provider")
+"""Outcomes of calls that no provider could answer."""
 UNNAMED = "default"
 """The agent of a process of the gateway's own user that shows no token and gives no name."""
 
@@ -62,12 +72,15 @@ class Gateway:
     launching: Launching
     nursery: trio.Nursery
     teller: Teller
+    timers: Timers
     started_at: float = field(default_factory=time.time)
     config_problem: str = ""
     notices: list[str] = field(default_factory=list[str])
     fleet: Fleet = field(init=False)
     calls: Calls = field(init=False)
     keybook: KeyBook = field(init=False)
+    defaults: Defaults = field(init=False)
+    alerts: AlertDesk = field(init=False)
     door: AgentDoor = field(init=False)
     web: WebProcess = field(init=False)
     http: Http | None = None
@@ -75,6 +88,8 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.keybook = KeyBook(self.ledger.keys)
+        self.defaults = Defaults(self.timers, self.ledger.defaults.read(time.time()), self._default_ended)
+        self.alerts = AlertDesk(self.teller)
 
     # What the parts ask
 
@@ -116,18 +131,33 @@ class Gateway:
         Raises ``UnauthorizedError``.
         """
         if token is not None:
-            return _agent_facts(self.ledger.agents.authenticate(Secret(token), name))
+            return self.ledger.agents.authenticate(Secret(token), name).facts
         if peer.uid is not None and peer.uid != os.geteuid():
             raise UnauthorizedError("an agent of another user shows its token")
         known = {agent.name: agent for agent in self.ledger.agents.list()} if name else {}
         agent = known.get(name or "")
         if agent is not None and agent.revoked_at is not None:
             raise UnauthorizedError(f"the agent {name} is revoked")
-        return AgentFacts(name or UNNAMED) if agent is None else _agent_facts(agent)
+        return AgentFacts(name or UNNAMED) if agent is None else agent.facts
+
+    def changed(self, provider: str, change: supervision.Announce) -> None:
+        """A provider's state changed."""
+        self.teller.changed(provider, change)
+        self.alerts.changed(provider, change)
+
+    def crossed(self, crossing: Crossing) -> None:
+        """A budget came near its end, or to it."""
+        LOG.warning("%s has used %s of its limit of %s", crossing.owner, crossing.used, crossing.cap)
+        self.teller.tell(
+            "budget", str(crossing.owner), limit=str(crossing.cap), used=format(crossing.used, "f"),
+            percent=float(crossing.share * 100), until=crossing.resets_at,
+        )  # fmt: skip
+        self.alerts.crossed(crossing)
 
     def booked(self, running: Running, row: Row) -> None:
         """Puts a row of a call into the ledger."""
         self.teller.booked(running.agent.name, row)
+        self._watch_outcome(row)
         total = row.cost.get("total")
         self.ledger.writer.append(
             Call(
@@ -153,9 +183,21 @@ class Gateway:
                 upstream_us=row.upstream_us,
                 duration_ms=round(row.elapsed_s * 1000),
                 upstream_request_id=row.upstream_request_id,
+                estimated_tokens=row.estimated_tokens,
+                estimated_cost=None if row.estimated_cost is None else Decimal(row.estimated_cost),
             )
         )
         running.booked += 1
+
+    def _watch_outcome(self, row: Row) -> None:
+        """Whether anybody answers at all is worth an alert."""
+        if row.outcome == "answered":
+            self.alerts.answered()
+            return
+        error, enabled = BY_CODE.get(row.outcome), sum(each.enabled for each in self.config.providers.values())
+        nobody = row.outcome in NOBODY or (enabled == 1 and error is not None and error.moves_on)
+        if row.last and nobody:
+            self.alerts.unanswered(row.outcome)
 
     def persist(self, agent: str, key: str, digest: bytes, call_id: str, then: Callable[[], None]) -> None:
         """Writes a key down, then goes on with its call."""
@@ -195,7 +237,7 @@ class Gateway:
         """Puts a configuration in force; what changed, in words."""
         changes = difference(self.config, config)
         self.config, self.config_problem = config, ""
-        self.calls.facts = routing_facts(config)
+        self._in_force()
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
         self.fleet.configure(enabled, set(changes.changed))
         self.web.configure(self.http or config.http, config.telemetry)
@@ -208,6 +250,32 @@ class Gateway:
             LOG.info("%s in force: %s", self.data.models.name, "; ".join(told))
             self.teller.tell("reload", self.data.models.name, outcome="; ".join(told))
         return "; ".join(told) or "nothing changed"
+
+    def _in_force(self) -> None:
+        """What routing, budgets and alerts go by is the configuration that holds now."""
+        self.calls.facts = routing_facts(self.defaults.over(self.config))
+        steward = self.calls.steward
+        steward.prices = price_list(self.config)
+        steward.gateway, steward.providers = self.config.budgets.gateway, self.config.budgets.providers
+        self.alerts.configure(self.config.alerts)
+
+    def defaults_timed(self, timed: Mapping[RoleName, ForAWhile]) -> None:
+        """These defaults hold for a while, in place of models.yaml's."""
+        for role, each in timed.items():
+            if self.defaults.timed.get(role) != each:
+                self.teller.tell("default", role, outcome=each.provider, until=each.until)
+        self.defaults.set(timed)
+        self._in_force()
+
+    def _default_ended(self, role: RoleName, provider: str) -> None:
+        self._in_force()
+        back = self.calls.facts.defaults.get(role, "nobody")
+        LOG.info("the default for %s is %s again: the time of %s is over", role, back, provider)
+        self.teller.tell("default", role, outcome=back, instead_of=provider, reason="its time is over")
+
+    async def alert(self, alert: Alert) -> dict[str, str]:
+        """Sends an alert now; what came of it by each way."""
+        return await self.alerts.send(alert)
 
     def supervise(self, provider: str, event: supervision.Event) -> None:
         """Gives an operator's event to a provider's supervision."""
@@ -264,6 +332,7 @@ class Gateway:
 
     def now(self) -> GatewayStatus:
         """The gateway as it is now."""
+        agents = self.ledger.agents.list()
         return GatewayStatus(
             version=__version__,
             pid=os.getpid(),
@@ -272,8 +341,12 @@ class Gateway:
             draining=self.calls.draining,
             vault=self._vault_status(),
             defaults=dict(self.calls.facts.defaults),
+            defaults_until={
+                role: each.until for role, each in self.defaults.timed.items() if each.provider in self.config.providers
+            },
+            budgets=standings(self.calls.steward, everybody(self.config, agents), time.time()),
             workers=[self._worker_status(name) for name in self.config.providers],
-            agents=sum(agent.revoked_at is None for agent in self.ledger.agents.list()),
+            agents=sum(agent.revoked_at is None for agent in agents),
             sessions=len(self.door.sessions),
             calls=self.calls.statistics().calls,
             launcher_pid=self.launching.pid,
@@ -317,6 +390,7 @@ class Gateway:
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
+            remains=[] if health is None else remains_of(health.state, time.time()),
         )
 
 
@@ -360,9 +434,3 @@ def _state(provider: Provider) -> tuple[str, str]:
 
 def _unix(monotonic: float) -> float:
     return time.time() - (trio.current_time() - monotonic)
-
-
-def _agent_facts(agent: Agent) -> AgentFacts:
-    provider, model = agent.provider, agent.model
-    wanted = f"{provider}/{model}" if provider and model else provider or model
-    return AgentFacts(agent.name, model=wanted, role=agent.role, fallback=agent.fallback)

@@ -35,6 +35,7 @@ from kruxos.service.journal import LOG, close_log, open_log
 from kruxos.service.launching import Launching
 from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
+from kruxos.service.stewardship import restored
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
 from kruxos.service.watch import Look, look_at, watch
@@ -140,18 +141,21 @@ async def _run(
     stopping = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, config_problem=problem)
+            gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, timers, config_problem=problem)
             gateway.fleet = Fleet(
-                launching, timers, nursery, gateway.setup_of, gateway.log_of, teller.changed, gateway,
+                launching, timers, nursery, gateway.setup_of, gateway.log_of, gateway.changed, gateway,
                 cooled=teller.cooling,
             )  # fmt: skip
             gateway.web, gateway.http = WebProcess(data.root, web_log_fd), http
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
+            gateway.calls.steward.budgets = restored(ledger, config, time.time())
+            gateway.calls.steward.crossed = gateway.crossed
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
             nursery.start_soon(launching.run)
             nursery.start_soon(gateway.flush_ledger)
             nursery.start_soon(teller.run)
+            nursery.start_soon(gateway.alerts.run)
             nursery.start_soon(gateway.keybook.run)
             nursery.start_soon(_reap_strays, gateway)
             _open_doors(gateway, NngTransport(nursery), nursery)
@@ -239,7 +243,8 @@ async def _reap_strays(gateway: Gateway) -> None:
 
 def _known_pids(gateway: Gateway) -> set[int | None]:
     workers = {each.pid for provider in gateway.fleet.providers.values() for each in provider.processes.values()}
-    return workers | {gateway.launching.pid, gateway.launching.process_pid, gateway.web.status.pid}
+    others = {gateway.launching.pid, gateway.launching.process_pid, gateway.web.status.pid}
+    return workers | gateway.alerts.pids | others
 
 
 def _notify_ready() -> None:

@@ -46,6 +46,8 @@ class WorkerStatus:
     """What of the cage was achieved for it."""
     retry_at: float | None = None
     """When a worker that failed is started again by itself."""
+    remains: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """What its provider told of rate limits, windows and credit (``kruxos.cores.remains``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,10 @@ class GatewayStatus:
     """Whether the vault is unlocked, where its key is kept, and what to do if it is locked."""
     defaults: dict[str, str]
     """Which provider answers for each role."""
+    defaults_until: dict[str, float]
+    """Roles whose default holds for a while, and until when."""
+    budgets: list[dict[str, Any]]
+    """Caps of money and tokens, and how they stand (``kruxos.service.stewardship.standings``)."""
     workers: list[WorkerStatus]
     """The providers in the order of models.yaml."""
     agents: int

@@ -37,7 +37,8 @@ COMMANDS = [
     "vault set-passphrase", "worker list", "worker reset", "worker restart", "worker stop", "worker start",
     "agent create", "agent list", "agent revoke", "agent rotate",
     "verify", "logs", "worker logs", "vault rotate", "vault change-passphrase", "agent show", "agent set-model",
-    "agent env", "agent restore", "model show", "model why", "model recommend", "events",
+    "agent env", "agent restore", "agent set-policy", "alerts list", "alerts test",
+    "model show", "model why", "model recommend", "events",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import trio
 
 from kruxos.config.directory import DataDirectory
 from kruxos.config.lock import DirectoryLock
-from kruxos.config.model import ModelsConfig
+from kruxos.config.model import ModelsConfig, RoleName
 from kruxos.config.models_file import load_models
 from kruxos.config.secret import Secret
 from kruxos.cores import supervision
+from kruxos.cores.alerting import Alert
 from kruxos.cores.routing import AgentFacts
+from kruxos.ledger.defaults import ForAWhile
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import OPERATIONS, Context, perform
 from kruxos.vault.vault import Vault
@@ -106,6 +108,14 @@ class PlayedGateway:
         await trio.lowlevel.checkpoint()
         self.log.append(("start_web", None))
         return {"state": "ready", "address": "http://127.0.0.1:7800"}
+
+    def defaults_timed(self, timed: Mapping[RoleName, ForAWhile]) -> None:
+        self.log.append(("defaults_timed", dict(timed)))
+
+    async def alert(self, alert: Alert) -> dict[str, str]:
+        await trio.lowlevel.checkpoint()
+        self.log.append(("alert", alert.kind))
+        return {"command": "sent"}
 
     async def ask(self, frame: Open) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()

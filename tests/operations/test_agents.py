@@ -8,6 +8,7 @@ import pytest
 
 from kruxos.config.load import load
 from kruxos.config.secret import Secret
+from kruxos.cores.caps import Policy
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import RefusedError, UnauthorizedError
 from kruxos.ledger.calls import Call
@@ -190,7 +191,7 @@ class TestItsModel:
         live("agent.create", name="a", role="autonomous")
         live("agent.set_model", name="a", model="claude-api/claude-opus-4-6")
         assert live.gateway.log == [
-            ("agent_changed", AgentFacts("a", "claude-api/claude-opus-4-6", "autonomous", "any"))
+            ("agent_changed", AgentFacts("a", "claude-api/claude-opus-4-6", "autonomous", "any", policy=Policy()))
         ]
 
     def test_without_a_model_it_is_the_defaults_again(self, direct: Direct) -> None:

@@ -74,3 +74,29 @@ def test_locking_leaves_workers_alone_and_a_dead_one_waits(locked: Installation)
         assert client.chat("Hello", provider="claude").provider == "gpt"
         locked.control("vault.unlock", passphrase=PASSPHRASE)
         locked.wait_ready("claude")
+
+
+def test_what_touches_agents_asks_for_the_passphrase_until_it_was_shown_in_this_session(locked: Installation) -> None:
+    with locked.serving():
+        locked.control("model.default", role="fallback", name="gpt")
+        with pytest.raises(VaultLockedError, match="kruxos vault unlock") as refused:
+            locked.control("agent.create", name="bot")
+        assert refused.value.detail.field == "passphrase"
+        assert round(locked.control("vault.unlock", passphrase=PASSPHRASE)["unlocked_s"]) == 900
+        locked.control("agent.create", name="bot")
+        locked.control("agent.set_policy", name="bot", limits=["1usd/day"])
+        with locked.kruxos.at_terminal("agent", "revoke", "bot", "--yes") as other:
+            other.wait_for("Vault passphrase:")
+            other.type(PASSPHRASE + "\n")
+            other.wait_for("Revoked bot")
+        locked.control("vault.lock")
+        with pytest.raises(VaultLockedError):
+            locked.control("agent.restore", name="bot")
+
+
+def test_without_a_gateway_it_is_asked_for_each_time(locked: Installation) -> None:
+    assert "asks for it" in locked.kruxos("agent", "create", "bot").err
+    with locked.kruxos.at_terminal("agent", "create", "bot") as terminal:
+        terminal.wait_for("Vault passphrase:")
+        terminal.type(PASSPHRASE + "\n")
+        terminal.wait_for("Agent created successfully.")

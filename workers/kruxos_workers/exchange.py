@@ -42,6 +42,7 @@ from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
 from kruxos_workers.limits import Ask
 from kruxos_workers.raw import RawBytes, wants_raw
+from kruxos_workers.remaining import Remains
 from kruxos_workers.settings import FIRST_EVENT_S, Settings
 
 ERROR_BODY_BYTES_MAX = 1024 * 1024
@@ -93,6 +94,7 @@ class Worker:
     gate: Gate
     outlet: Outlet
     login: Login | None = None
+    remains: Remains = field(default_factory=Remains)
     now: Callable[[], float] = time.time
 
 
@@ -206,6 +208,7 @@ class Exchange:
             ) as http:
                 self._http = http
                 self.worker.gate.heard(self.frame.id, http.headers)
+                self.worker.remains.heard(http.headers, self.worker.now())
                 if not 200 <= http.status < 300:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
@@ -242,7 +245,14 @@ class Exchange:
             check_request(request)
         except CallerError as error:
             raise FailedExchange("final", error) from None
-        return request
+        return self._with_effort(request)
+
+    def _with_effort(self, request: Request) -> Request:
+        """The request with its agent's effort, where it says nothing of thinking itself."""
+        effort = self.frame.thinking_effort
+        if effort not in THINKING_EFFORTS or _speaks_of_thinking(request):
+            return request
+        return replace(request, thinking_effort=effort)
 
     def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
         settings = self.worker.settings
@@ -322,6 +332,7 @@ class Exchange:
     def _on_sent(self) -> None:
         """Before the first byte leaves, the supervisor knows: a crash from here on is ambiguous."""
         self._sent = True
+        self.worker.remains.used()
         self._quiet_since = trio.current_time()
         self.worker.outlet.send(wire.Sent(id=self.frame.id))
         self.worker.outlet.flush()

@@ -29,6 +29,7 @@ from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos.login import Login
+from kruxos_workers.crediting import ask_credit
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
@@ -38,6 +39,7 @@ from kruxos_workers.names import AskedNames
 from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
 from kruxos_workers.oauth.keeper import Keeper
 from kruxos_workers.oauth.life import Life
+from kruxos_workers.remaining import Remains, credit_address
 from kruxos_workers.settings import Settings, read_settings
 
 BEAT_EVERY_S = 1.0
@@ -99,7 +101,9 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
         raise SystemExit(EXIT_CONFIGURATION) from None
     limits = Limits(random.random, settings.limits)
     limits.restore(frame.state, time.time())
-    return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits)), link)
+    remains = Remains()
+    remains.restore(frame.state.get("remains"))
+    return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits, remains)), link, remains=remains)
 
 
 def _client(
@@ -117,10 +121,12 @@ def _client(
     )
 
 
-def _tell_limits(link: Link, limits: Limits) -> None:
+def _tell_limits(link: Link, limits: Limits, remains: Remains) -> None:
     now = time.time()
     until, reason = limits.cooling(now) or (None, None)
-    link.send(wire.Health(cooling_until=until, reason=reason, state=limits.state(now)))
+    remains.news = False
+    state = limits.state(now) | {"remains": remains.state()}
+    link.send(wire.Health(cooling_until=until, reason=reason, state=state))
 
 
 def _make_keeper(desk: Desk) -> Keeper | None:
@@ -150,6 +156,7 @@ class Desk:
     names: AskedNames
     keeper: Keeper | None = None
     exchanges: dict[int, Exchange | Listing] = field(default_factory=dict[int, "Exchange | Listing"])
+    credit_client: ProviderClient | None = None
     draining: bool = False
     leaving: bool = False
 
@@ -198,6 +205,17 @@ class Desk:
             del self.exchanges[exchange.frame.id]
         self.maybe_drained()
 
+    def ask_credit(self) -> None:
+        """Has the provider asked what credit remains, where it tells that."""
+        settings = self.worker.settings
+        where = credit_address(settings.profile.name, settings.base_url)
+        if where is not None and self.credit_client is None:
+            self.credit_client = _client(settings, self.names, where[0], settings.headers, settings.auth())
+        if where is not None and self.credit_client is not None:
+            self.nursery.start_soon(
+                ask_credit, self.credit_client, where[1], settings.profile.name, self.worker.remains
+            )
+
     def maybe_drained(self) -> None:
         """Tells the supervisor when nothing is left that this worker's end would lose."""
         renewing = self.keeper is not None and self.keeper.busy
@@ -213,9 +231,12 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
         desk.worker.client.drop_stale()
         for exchange in desk.exchanges.values():
             exchange.on_beat()
-        if gate.limits.learned:
+        remains = desk.worker.remains
+        if gate.limits.learned or remains.news:
             gate.limits.learned = False
-            _tell_limits(link, gate.limits)
+            _tell_limits(link, gate.limits, remains)
+        if not desk.draining and remains.should_ask(time.time()):
+            desk.ask_credit()
         await trio.sleep(BEAT_EVERY_S)
 
 
