@@ -22,6 +22,8 @@ MESSAGE_BYTES_MAX = REQUEST_BYTES_MAX + 1024 * 1024
 BODIES_BYTES_MAX = 256 * 1024 * 1024
 HEADER_BYTES_MAX = 1024 * 1024
 FRAMES_PER_MESSAGE_MAX = 4096
+CHUNK_BYTES_MAX = 1024 * 1024
+"""What moves of a batch at a time: between an agent and the spool, and between the spool and a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Welcome:
 class Open:
     """Starts a call. ``body`` is the request; the header is what routing needs.
 
-    ``op`` is ``chat``, ``count_tokens`` or, on the control socket, an operation's name. Times are seconds left.
+    ``op`` is ``chat``, ``count_tokens``, a verb of batches (``batch.begin`` and others, whose body is a map of
+    arguments) or, on the control socket, an operation's name. Times are seconds left.
     ``key`` makes the call at most once; ``retry_ambiguous`` allows a second try after a lost answer.
     ``wait_s``: how long the call may wait for a rate limit. On a link, ``provider`` and ``model`` are decided.
     ``prefixes``: hashes over the beginnings of the messages (``kruxos.cores.conversations``); not sent on links.
@@ -339,14 +342,39 @@ class Stored:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """From a worker that was asked about a batch: it reads ``length`` bytes of one of its files, or appends ``body``.
+
+    ``file`` is ``input``, ``prepared``, ``lines`` or ``results``. The next one waits for the answer to this one.
+    """
+
+    kind: ClassVar[str] = "spool"
+    id: int = 0
+    body: bytes = field(default=b"", repr=False)
+    file: str = ""
+    offset: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """To a worker: the bytes that it wanted to read, fewer at the file's end; or its own are kept; or ``error``."""
+
+    kind: ClassVar[str] = "spooled"
+    id: int = 0
+    body: bytes = field(default=b"", repr=False)
+    error: str = ""
+
+
 Frame: TypeAlias = (
     Hello | Welcome | Open | Event | End | Error | Cancel | Ping | Pong | Bye
     | Configure | Ready | Resolve | Resolved | Sent | Health | Beat | Pause | Resume | Drain | Drained
-    | Renew | Renewal | Renewed | Stored
+    | Renew | Renewal | Renewed | Stored | Spool | Spooled
 )  # fmt: skip
 
 KINDS: tuple[type[Frame], ...] = (
     Hello, Welcome, Open, Event, End, Error, Cancel, Ping, Pong, Bye,
     Configure, Ready, Resolve, Resolved, Sent, Health, Beat, Pause, Resume, Drain, Drained,
-    Renew, Renewal, Renewed, Stored,
+    Renew, Renewal, Renewed, Stored, Spool, Spooled,
 )  # fmt: skip

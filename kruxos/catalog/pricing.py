@@ -14,14 +14,17 @@ from kruxos.events import Usage
 from .models import Model, Prices
 
 _MILLION = Decimal(1_000_000)
+_BATCH = Decimal("0.5")
+"""Anthropic, OpenAI and Gemini docs: batches at half the price, caches included."""
 _SATURDAY = 5
 _LIKE_OURS = {"input_tokens": "input", "cache_read_tokens": "cache_read", "output_tokens": "output"}
 
 
-def price(usage: Usage, row: Model, *, at: float) -> dict[str, str] | None:
+def price(usage: Usage, row: Model, *, at: float, batch: bool = False) -> dict[str, str] | None:
     """The cost as decimal texts in US dollars; ``at`` is when the request was made, in Unix seconds.
 
-    Keys: currency, total, input, cache_read, cache_write, output, other, row, as_of, rates (base, tier or peak).
+    Keys: currency, total, input, cache_read, cache_write, output, other, row, as_of, rates (base, tier or peak, with
+    ``batch`` before it where the request was one of a batch: all that has one charges half).
     None where the usage or a price is unknown.
     """
     name, prices = _rates(row, usage.input_tokens, at)
@@ -37,6 +40,8 @@ def price(usage: Usage, row: Model, *, at: float) -> dict[str, str] | None:
         "output": usage.output_tokens * prices.output,
         "other": other,
     }
+    if batch:
+        name, shares = f"batch {name}", {share: amount * _BATCH for share, amount in shares.items()}
     cost = {"currency": "USD", "total": _dollars(sum(shares.values(), Decimal(0)))}
     cost |= {share: _dollars(amount) for share, amount in shares.items()}
     return cost | {"row": f"{row.profile}/{row.id}", "as_of": row.as_of, "rates": name}

@@ -134,6 +134,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
         return FAILED
     done = operating.operate("agent.revoke", {"name": arguments.name})
     operating.say(f"Revoked {done['name']}: its token is refused from now on, and its connections end.")
+    operating.note(done["told"])
     return OK
 
 

@@ -19,6 +19,7 @@ NOUNS = {
     "vault": "providers' keys, and where the vault's own key is kept",
     "worker": "the providers' processes: list, restart, stop, start",
     "agent": "agents and their tokens: create, list, revoke",
+    "batch": "many requests within a day, at half the price",
     "logs": "calls as they end, without their content; the gateway's own log",
     "events": "what happened to the gateway, and who did what",
     "alerts": "what operators were told, and whether it arrives",

@@ -23,7 +23,7 @@ VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WEB_KEYS = ("state", "reason", "since", "pid", "restarts", "address", "socket", "doors")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
-    "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "isolation",
+    "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "memory_max_bytes", "isolation",
     "retry_at", "remains",
 )  # fmt: skip
 
@@ -44,7 +44,8 @@ SCHEMA = """\
   workers            one object a provider, in the order of models.yaml:
     provider, type, model
     state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
-    since, pid, restarts, last_exit, in_flight, draining, rss_bytes
+    since, pid, restarts, last_exit, in_flight, draining
+    rss_bytes, memory_max_bytes       memory of the process that takes calls, and what it may hold before it is replaced
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
     last_error, last_error_at         the last failed attempt: an error code, and when
@@ -209,8 +210,16 @@ def _row(worker: Mapping[str, Any], now: float) -> list[Cell | str]:
         str(worker["in_flight"]) if known else "",
         Cell(_cooling(worker, now), "warn"),
         _last_error(worker, now),
-        size(worker.get("rss_bytes") or 0),
+        _memory(worker),
     ]
+
+
+def _memory(worker: Mapping[str, Any]) -> Cell:
+    """What it holds; beside its cap once that is near."""
+    held, cap = worker.get("rss_bytes") or 0, worker.get("memory_max_bytes") or 0
+    if not cap or held * 2 < cap:
+        return Cell(size(held))
+    return Cell(f"{size(held)} of {size(cap)}", "bad" if held > cap else "warn")
 
 
 def _restarts(worker: Mapping[str, Any]) -> str:

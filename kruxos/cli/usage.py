@@ -30,7 +30,10 @@ a cache; REASONING is within OUTPUT. Days are UTC. A cost is only there where th
 
 def add_parser(subparsers: Subparsers) -> None:
     """The command's options."""
-    examples = "kruxos usage\nkruxos usage --by agent,model --since 7d\nkruxos usage --by day --since 2026-11-01 --json\nkruxos usage --by model --csv > usage.csv"
+    examples = (
+        "kruxos usage\nkruxos usage --by agent,model --since 7d\n"
+        "kruxos usage --by day --since 2026-11-01 --json\nkruxos usage --by model --csv > usage.csv"
+    )
     parser = subparsers.add_parser("usage", description=_TEXT, epilog=example_text(examples))
     parser.add_argument(
         "--by", default="provider", metavar="LIST", help="agent, provider, model, day, joined by commas (provider)"

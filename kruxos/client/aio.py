@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from kruxos.client.aio_batches import AsyncBatches
     from kruxos.client.aio_connector import Connector, EventStream
     from kruxos.client.options import CallOptions
     from kruxos.events import Reply
@@ -79,6 +80,13 @@ class Client:
     async def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> int:
         """How many input tokens the request has, as the provider counts or, failing that, as the gateway estimates."""
         return await self._open_connector().count_tokens(prompt, options)
+
+    @property
+    def batches(self) -> AsyncBatches:
+        """Requests that wait up to a day, at half the price: submit, list, show, results, cancel, wait."""
+        from kruxos.client.aio_batches import AsyncBatches  # noqa: PLC0415 - see the top of this file
+
+        return AsyncBatches(self._open_connector().verb)
 
     def _open_connector(self) -> Connector:
         if self._connector is None:

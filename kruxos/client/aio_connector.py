@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 
@@ -61,6 +61,14 @@ class Connector:
     def stream(self, prompt: str | None, options: CallOptions, *, is_streamed: bool = True) -> EventStream:
         """A call whose answer comes in events."""
         return EventStream(self._open, opening("chat", prompt, options, stream=is_streamed))
+
+    async def verb(self, opening: wire.Open) -> dict[str, Any]:
+        """A question that is answered with a map."""
+        line, call = await self._open(opening)
+        try:
+            return await line.result(call)
+        finally:
+            line.leave(call)
 
     async def _ask(self, opening: wire.Open) -> Reply:
         line, call = await self._open(opening)

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
@@ -154,9 +154,17 @@ class Line:
 
     async def reply(self, call: Call) -> Reply:
         """The whole answer, waiting for its end. Raises the call's error."""
+        await self._until_over(call)
+        return call.reply()
+
+    async def result(self, call: Call) -> dict[str, Any]:
+        """The answer to a verb. Raises its error."""
+        await self._until_over(call)
+        return call.result()
+
+    async def _until_over(self, call: Call) -> None:
         while not call.over:
             await self._await_news(call)
-        return call.reply()
 
     def leave(self, call: Call) -> None:
         """The call is not wanted any more: it is cancelled unless it is over. Never waits."""

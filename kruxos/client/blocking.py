@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from kruxos.client.blocking_batches import BlockingBatches
     from kruxos.client.blocking_connector import BlockingEventStream
     from kruxos.client.options import CallOptions
     from kruxos.events import Reply
@@ -66,3 +67,10 @@ class BlockingClient:
     def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> int:
         """How many input tokens the request has, as the provider counts or, failing that, as the gateway estimates."""
         return self._connector.count_tokens(prompt, options)
+
+    @property
+    def batches(self) -> BlockingBatches:
+        """Requests that wait up to a day, at half the price: submit, list, show, results, cancel, wait."""
+        from kruxos.client.blocking_batches import BlockingBatches  # noqa: PLC0415 - see the top of this file
+
+        return BlockingBatches(self._connector.verb)

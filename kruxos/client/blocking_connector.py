@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import WeakSet
 
 from kruxos import wire
@@ -53,6 +53,14 @@ class Connector:
     def stream(self, prompt: str | None, options: CallOptions) -> BlockingEventStream:
         """A call whose answer comes in events."""
         return BlockingEventStream(self._open, opening("chat", prompt, options, stream=True))
+
+    def verb(self, opening: wire.Open) -> dict[str, Any]:
+        """A question that is answered with a map."""
+        line, call = self._open(opening)
+        try:
+            return line.result(call)
+        finally:
+            line.leave(call)
 
     def _ask(self, opening: wire.Open) -> Reply:
         line, call = self._open(opening)

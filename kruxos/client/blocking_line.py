@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from kruxos import wire
 from kruxos.client.call import Call
@@ -64,14 +65,23 @@ class Line:
 
     def reply(self, call: Call) -> Reply:
         """The whole answer, waiting for its end. Raises the call's error."""
+        self._until_over(call)
+        with self._lock:
+            return call.reply()
+
+    def result(self, call: Call) -> dict[str, Any]:
+        """The answer to a verb. Raises its error."""
+        self._until_over(call)
+        with self._lock:
+            return call.result()
+
+    def _until_over(self, call: Call) -> None:
         self._check_process()
         try:
             while not call.over:
                 self._await_news(call, to_end=True)
         finally:
             self._hand_over()
-        with self._lock:
-            return call.reply()
 
     def leave(self, call: Call) -> None:
         """The call is not wanted any more: it is cancelled unless it is over."""

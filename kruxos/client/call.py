@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
 
+import msgpack
 import msgpack.exceptions
 
 from kruxos import errors, wire
@@ -147,6 +148,13 @@ class Call:
         reply.attempts = [Attempt.from_wire(attempt) for attempt in end.attempts]
         reply.upstream_request_id = end.upstream_request_id
         return reply
+
+    def result(self) -> dict[str, Any]:
+        """The answer to a verb, for a call that is over: a map, no events. Raises its error."""
+        if self._error is not None:
+            raise self._error
+        assert isinstance(self._end, wire.End)
+        return cast("dict[str, Any]", msgpack.unpackb(self._end.body)) if self._end.body else {}
 
     def _with_reply(self, error: errors.KruxosError) -> errors.KruxosError:
         if error.reply is None:

@@ -100,7 +100,7 @@ def opening(op: str, prompt: str | None, options: CallOptions, *, stream: bool =
             raise BadRequestError("deadline_s and timeout_s are the same: give one", field="timeout_s")
         given["deadline_s"] = given["timeout_s"]
     header = {name: given[name] for name in (*_HEADER, "max_output_tokens") if name in given}
-    request = _request(prompt, given)
+    request = request_of(prompt, given)
     wire_request = _wire(request)
     body = _body(wire_request)
     if "conversation" not in given:
@@ -108,7 +108,8 @@ def opening(op: str, prompt: str | None, options: CallOptions, *, stream: bool =
     return wire.Open(op=op, stream=stream, body=body, **header)
 
 
-def _request(prompt: str | None, given: dict[str, Any]) -> Request:
+def request_of(prompt: str | None, given: dict[str, Any]) -> Request:
+    """The request that options make. Raises ``BadRequestError``."""
     if (prompt is None) == ("messages" not in given):
         raise BadRequestError("give either a prompt or messages", field="messages")
     messages = messages_from(given["messages"]) if prompt is None else [Message.of("user", prompt)]

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from kruxos.config.model import PROVIDER_NAME, ROLE_NAMES, Budgets, Defaults, ModelsConfig, Provider, Telemetry
+from kruxos.config.model import (
+    MEMORY_MAX_BYTES,
+    PROVIDER_NAME,
+    ROLE_NAMES,
+    Budgets,
+    Defaults,
+    ModelsConfig,
+    Provider,
+    Telemetry,
+)
 from kruxos.config.pasted import Pasted, find_pasted, shown
 from kruxos.config.problems import ConfigError
 from kruxos.config.report import Report
-from kruxos.config.resolve import Inherited, alerts_of, http_of, provider_of
+from kruxos.config.resolve import Inherited, alerts_of, http_of, memory_max_of, provider_of
 from kruxos.config.schema import ProviderFields, TopFields, check
 from kruxos.config.tree import parse, values
 
@@ -44,7 +53,8 @@ def _config(data: Any, report: Report) -> ModelsConfig:
     top = check(TopFields, fields, report) or TopFields()
     isolation = top.isolation or "best_effort"
     proxy = None if top.proxy == "none" else top.proxy
-    inherited = Inherited(proxy, top.ca_bundle, isolation, top.retired_models or "translate")
+    memory_max_bytes = memory_max_of(top, report) or MEMORY_MAX_BYTES
+    inherited = Inherited(proxy, top.ca_bundle, isolation, top.retired_models or "translate", memory_max_bytes)
     read = {name: _fields(name, value, report) for name, value in written.items()}
     good = {
         name: provider_of(name, fields, inherited, report.below("providers", name))

@@ -25,6 +25,9 @@ RoleName = Literal["chat", "autonomous", "fallback"]
 
 ROLE_NAMES: tuple[RoleName, ...] = ("chat", "autonomous", "fallback")
 
+MEMORY_MAX_BYTES = 1024**3
+"""What a worker may hold where models.yaml does not say: all bodies that may be in flight at once, four times."""
+
 PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """Names of providers. Lower case only: they are file names too, on disks that do not tell case apart."""
 
@@ -53,7 +56,7 @@ class Provider:
     """One provider. ``base_url`` has no last slash; ``model`` None: the catalogue's for the type.
 
     ``profile`` None: chosen by the dialect from the address. ``proxy`` None: no proxy. ``ca_bundle`` is an absolute
-    path, None the system's. ``memory_max_bytes`` None: the gateway's cap for workers. ``isolation``: what its worker
+    path, None the system's. ``memory_max_bytes`` is the cap of its worker. ``isolation``: what its worker
     does where this system cannot put the whole cage on. ``oauth_issuer`` is who gives and renews the tokens of a login,
     ``oauth_client_id`` as whom we ask there; None where one signs in otherwise. ``catalog`` is what the operator states
     of models, by id: fields as ``kruxos.catalog.Shelf`` takes them.
@@ -76,7 +79,7 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     proxy: str | None = None
     ca_bundle: str | None = None
-    memory_max_bytes: int | None = None
+    memory_max_bytes: int = MEMORY_MAX_BYTES
     oauth_issuer: str | None = None
     oauth_client_id: str | None = None
     isolation: Isolation = "best_effort"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from kruxos.catalog import moved
 from kruxos.config.addresses import parse_address
 from kruxos.config.model import (
+    MEMORY_MAX_BYTES,
     Alerts,
     Auth,
     Dialect,
@@ -24,7 +25,7 @@ from kruxos.config.model import (
     TimeLimits,
 )
 from kruxos.config.report import Report
-from kruxos.config.schema import AlertFields, HttpFields, ProviderFields
+from kruxos.config.schema import AlertFields, HttpFields, ProviderFields, TopFields
 from kruxos.cores.alerting import ALERT_KINDS
 
 REPEAT_MINUTES = 60.0
@@ -73,6 +74,7 @@ class Inherited:
     ca_bundle: str | None = None
     isolation: Isolation = "best_effort"
     retired_models: RetiredModels = "translate"
+    memory_max_bytes: int = MEMORY_MAX_BYTES
 
 
 def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report: Report) -> Provider:
@@ -101,13 +103,16 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         headers=dict(fields.headers or {}),
         proxy=proxy,
         ca_bundle=fields.ca_bundle or inherited.ca_bundle,
-        memory_max_bytes=_one_of(
-            fields.memory_max, fields.memory_max_bytes, ("memory_max", "memory_max_bytes"), report
-        ),
+        memory_max_bytes=memory_max_of(fields, report) or inherited.memory_max_bytes,
         oauth_issuer=_issuer(auth, fields, row, base_url, report),
         oauth_client_id=(fields.oauth_client_id or row.client_id) if auth == "oauth" else None,
         isolation=fields.isolation or inherited.isolation,
     )
+
+
+def memory_max_of(fields: ProviderFields | TopFields, report: Report) -> int | None:
+    """The cap for workers that stands there, in bytes; None: none does."""
+    return _one_of(fields.memory_max, fields.memory_max_bytes, ("memory_max", "memory_max_bytes"), report)
 
 
 def _one_of(first: T | None, second: T | None, names: tuple[str, str], report: Report) -> T | None:

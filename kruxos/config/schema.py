@@ -269,6 +269,8 @@ class TopFields(_Level):
     retired_models: Literal["translate", "refuse"] | None = None
     proxy: Proxy | None = None
     ca_bundle: FilePath | None = None
+    memory_max: Memory | None = None
+    memory_max_bytes: Memory | None = None
     operators: list[User] | None = None
     agents: list[User] | None = None
     agents_group: User | None = None

@@ -333,6 +333,7 @@ class Call:
     def _close_stopped(self, now: float) -> Close:
         assert self._stop_error is not None
         self._stop_error.detail.billed_maybe = self._sent
+        self.attempts.append(self._record(self._stop_error.code, now, self._stop_error))
         frame = self._error_frame(self._stop_error, now, None)
         self.state, self.wake_at = "settling", now + SETTLE_WITHIN_S
         return Close(frame)

@@ -18,7 +18,10 @@ from kruxos.cores.idempotency import digest
 from kruxos.errors import BadRequestError, KruxosError, OverloadedError
 
 CALLS_MAX = 4096
-OPS = ("chat", "count_tokens")
+BATCH_OPS = (
+    "batch.begin", "batch.append", "batch.submit", "batch.list", "batch.show", "batch.results", "batch.cancel",
+)  # fmt: skip
+OPS = ("chat", "count_tokens", *BATCH_OPS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ The provider's state and its only moves:
 
 A restart by an operator is a hand-over: the provider stays ``ready`` while the successor starts; when that is ready
 it becomes current and the old worker drains. A successor that cannot start leaves the old worker as it was.
+
+A worker whose memory is over its cap is replaced in the same way, as a restart that counts: with the pause that a crash
+at that age would have had, and once that came too often, every five minutes. Over twice its cap it is killed.
 """
 
 from __future__ import annotations
@@ -27,10 +30,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from kruxos.cores.policy import PROBE_EVERY_S, Random, RestartRecord
+from kruxos.cores.children import DRAIN_WITHIN_S, END_WITHIN_S, MEMORY_HARD_FACTOR, Worker, heaviness
+from kruxos.cores.exits import EXIT_CONFIGURATION, describe_exit
+from kruxos.cores.policy import FORGIVEN_AFTER_S, PROBE_EVERY_S, Random, RestartRecord
 
 ProviderState = Literal["stopped", "starting", "ready", "backoff", "failed"]
-WorkerState = Literal["starting", "ready", "draining", "ending"]
 
 MOVES: dict[ProviderState, frozenset[ProviderState]] = {
     "stopped": frozenset({"starting", "failed"}),
@@ -40,29 +44,9 @@ MOVES: dict[ProviderState, frozenset[ProviderState]] = {
     "failed": frozenset({"starting", "stopped", "failed"}),
 }
 
-START_WITHIN_S = 20.0
-BEAT_SILENCE_S = 5.0
-DRAIN_WITHIN_S = 600.0
-END_WITHIN_S = 5.0
 LATE_TICK_S = 2.0
 """A gap between ticks longer than this was the supervisor's own: no worker is blamed for it."""
-
-EXIT_CONFIGURATION = 125
-"""A worker that ends with this cannot work with its settings; it is not restarted until they change."""
-
-
-@dataclass(slots=True)
-class Worker:
-    """One process. ``number`` is unique within the provider, ``pid`` None until the launcher tells it."""
-
-    number: int
-    started_at: float
-    state: WorkerState = "starting"
-    pid: int | None = None
-    ready_at: float | None = None
-    beat_at: float = 0.0
-    leave_by: float | None = None
-    doomed: str | None = None
+TICK_EVERY_S = 1.0
 
 
 # Events
@@ -136,11 +120,19 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The worker breaks the rules (garbage on its link, memory over its cap): it is replaced."""
+    """The worker breaks the rules, as by garbage on its link: it is killed."""
 
     number: int
     reason: str
-    drain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """How much memory the worker holds, and how much it may."""
+
+    number: int
+    rss_bytes: int
+    cap_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +148,8 @@ class Tick:
     """Time passed."""
 
 
-Event: TypeAlias = (
-    Start | Stop | Restart | Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken | Unfit | Tick
-)
+OfWorker: TypeAlias = Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken | Weighed | Unfit
+Event: TypeAlias = Start | Stop | Restart | OfWorker | Tick
 
 
 # Commands
@@ -208,7 +199,14 @@ class Promote:
     number: int
 
 
-Command: TypeAlias = Spawn | Kill | AskToDrain | SendBye | Announce | Promote
+@dataclass(frozen=True, slots=True)
+class Outgrown:
+    """The worker that takes calls is too heavy, and its successor is on its way; for the journal and the log."""
+
+    reason: str
+
+
+Command: TypeAlias = Spawn | Kill | AskToDrain | SendBye | Announce | Promote | Outgrown
 
 
 @dataclass(slots=True)
@@ -227,6 +225,8 @@ class Supervision:
     start_at: float | None = None
     _record: RestartRecord = field(default_factory=RestartRecord)
     _probing: bool = False
+    _outgrows: bool = False
+    """Whether workers became too heavy so often that replacing them is of little use."""
     _count: int = 0
     _ticked_at: float = 0.0
 
@@ -245,12 +245,7 @@ class Supervision:
                 worker = self.workers.get(event.number)
                 return [] if worker is None else self._on_worker(worker, event, now)
 
-    def _on_worker(
-        self,
-        worker: Worker,
-        event: Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken | Unfit,
-        now: float,
-    ) -> list[Command]:
+    def _on_worker(self, worker: Worker, event: OfWorker, now: float) -> list[Command]:
         match event:
             case Spawned():
                 worker.pid = event.pid
@@ -269,7 +264,9 @@ class Supervision:
                 del self.workers[worker.number]
                 return self._on_exit(worker, event, now)
             case Broken():
-                return self._on_broken(worker, event, now)
+                return self._doom(worker, event.reason, now)
+            case Weighed():
+                return self._on_weighed(worker, event, now)
             case Unfit():
                 return self._on_unfit(worker, event, now)
 
@@ -339,8 +336,7 @@ class Supervision:
         if final:
             self.start_at = None
             return self._move("failed", reason, now)
-        ready_for_s = None if worker.ready_at is None else now - worker.ready_at
-        return self._again(reason, ready_for_s, now)
+        return self._again(reason, worker.ready_for_s(now), now)
 
     def _again(self, reason: str, ready_for_s: float | None, now: float) -> list[Command]:
         delay_s = None if self._probing else self._record.delay_s(now, ready_for_s, self.random)
@@ -352,12 +348,30 @@ class Supervision:
         self.start_at = now + delay_s
         return self._move("backoff", reason, now)
 
-    def _on_broken(self, worker: Worker, event: Broken, now: float) -> list[Command]:
-        if event.drain and worker.number == self.current:
-            self.last_exit = event.reason
-            self.restarts += 1
-            return [] if self.successor is not None else self._spawn(now)
-        return self._doom(worker, event.reason, now)
+    def _on_weighed(self, worker: Worker, event: Weighed, now: float) -> list[Command]:
+        if worker.doomed or event.rss_bytes <= event.cap_bytes:
+            return []
+        reason = heaviness(event.rss_bytes, event.cap_bytes)
+        if event.rss_bytes > MEMORY_HARD_FACTOR * event.cap_bytes:
+            return self._doom(worker, reason, now)
+        if worker.number != self.current:
+            return []
+        if worker.replace_at is None:
+            worker.replace_at = now + self._patience_s(worker.ready_for_s(now), now)
+        if now < worker.replace_at or self.successor is not None:
+            return []
+        worker.replace_at = now + self._patience_s(None, now)  # should this successor not come up
+        self.restarts += 1
+        self.last_exit = reason
+        return [Outgrown(reason), *self._spawn(now)]
+
+    def _patience_s(self, ready_for_s: float | None, now: float) -> float:
+        """How long one that is too heavy stays, after having been ready and light for so long."""
+        if self._outgrows and (ready_for_s is None or ready_for_s < FORGIVEN_AFTER_S):
+            return PROBE_EVERY_S
+        delay_s = self._record.delay_s(now, ready_for_s, self.random)
+        self._outgrows = delay_s is None
+        return PROBE_EVERY_S if delay_s is None else delay_s
 
     def _on_unfit(self, worker: Worker, event: Unfit, now: float) -> list[Command]:
         if worker.number != self.current or self.successor is not None:  # the successor finds out for itself
@@ -377,31 +391,22 @@ class Supervision:
             self._probing = self.state == "failed"
             commands += [*self._move("starting", self.reason, now), *self._spawn(now)]
         for worker in list(self.workers.values()):
-            commands += self._overdue(worker, now)
+            reason = worker.overdue(now)
+            commands += [] if reason is None else self._doom(worker, reason, now)
         return commands
 
-    def _overdue(self, worker: Worker, now: float) -> list[Command]:
-        if worker.state == "starting" and now - worker.started_at > START_WITHIN_S and not worker.doomed:
-            return self._doom(worker, "not ready in time", now)
-        alive = worker.state in ("ready", "draining") and not worker.doomed
-        if alive and now - worker.beat_at > BEAT_SILENCE_S:
-            return self._doom(worker, f"silent for {BEAT_SILENCE_S:g} s", now)
-        if worker.leave_by is not None and now >= worker.leave_by:
-            return self._doom(worker, "did not end in time", now)
-        return []
-
     def next_wake(self, now: float) -> float:
-        """When the next tick is due, at the latest a second from now while there are workers."""
+        """When the next tick is due: while there are workers a second after the last, whatever else happens."""
         times = [] if self.start_at is None else [self.start_at]
         if self.workers:
-            times.append(now + 1.0)
+            times.append(max(now, self._ticked_at + TICK_EVERY_S))
         return min(times, default=now + PROBE_EVERY_S)
 
     # Moves
 
     def _forgive(self) -> None:
         self._record.forgive()
-        self._probing = False
+        self._probing = self._outgrows = False
 
     def _spawn(self, now: float) -> list[Command]:
         self._count += 1
@@ -434,16 +439,3 @@ class Supervision:
         if after != before:
             self.since = now
         return [Announce(before, after, reason)]
-
-
-def describe_exit(code: int | None) -> str:
-    """An exit code in words: ``killed by SIGKILL``, ``ended with 1``."""
-    if code is None:
-        return "ended"
-    if code < 0:
-        return f"killed by {_SIGNALS.get(-code, f'signal {-code}')}"
-    return "wrong settings" if code == EXIT_CONFIGURATION else f"ended with {code}"
-
-
-_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
-            11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 31: "SIGSYS"}  # fmt: skip

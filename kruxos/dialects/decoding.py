@@ -29,6 +29,7 @@ from .text import Balance, parse_json
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 """A whole answer that is not streamed."""
+BALANCED_BYTES_MAX = 1024 * 1024
 HELD_CHARS_MAX = 16 * 1024 * 1024
 """What a decoder may hold back of one answer until it is complete: signatures, unknown blocks, reasoning details."""
 PARTS_MAX = 10_000
@@ -271,6 +272,9 @@ class AnswerDecoder(ABC):
 
 
 def _is_cut_off(body: bytes) -> bool:
+    """Whether a body that is no JSON is the beginning of some. A long one goes by its end: brackets take time."""
+    if len(body) > BALANCED_BYTES_MAX:
+        return body[:1] in (b"{", b"[") and not body.rstrip().endswith((b"}", b"]"))
     balance = Balance()
     balance.feed(body.decode("utf-8", "replace"))
     return body[:1] in (b"{", b"[") and not balance.is_whole

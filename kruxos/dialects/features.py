@@ -11,7 +11,13 @@ COMPACTION: Mapping[str, str] = {}
 """Where a provider compacts a conversation itself, and how that is called."""
 CLIENT_COMPACTION = "Not in this version"
 """What happens to a long conversation everywhere else."""
-BATCH: Mapping[str, str] = {"openai-codex": "No (flat rate)", "ollama": "N/A"}
+BATCH: Mapping[str, str] = {
+    "anthropic": "50% discount",
+    "openai": "Yes",
+    "gemini": "50% discount",
+    "openai-codex": "No (flat rate)",
+    "ollama": "N/A",
+}
 """Batches of requests at a lower price."""
 COUNTING: Mapping[str, str] = {}
 """Counting a request's tokens before it is sent, by the provider."""

@@ -22,6 +22,8 @@ from .text import Balance, parse_json
 
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 """One event, or one line of NDJSON. Generated images come as one event of some megabytes."""
+LINE_BYTES = 64
+"""What each line of one costs beside its text: an event of nothing but short lines is bounded in memory too."""
 
 _BOM = b"\xef\xbb\xbf"
 _LF = 0x0A
@@ -185,7 +187,7 @@ class EventStream:
         self._count(value)
 
     def _count(self, value: bytes) -> None:
-        self._held_bytes += len(value) + 1
+        self._held_bytes += len(value) + LINE_BYTES
         if self._held_bytes > self._limit:
             raise _too_large(self._limit)
 

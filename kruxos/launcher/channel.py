@@ -1,6 +1,6 @@
 """What the supervisor and the launcher say to each other: small datagrams over a socketpair, descriptors beside them.
 
-supervisor -> launcher    spawn N CAGED PORTS, with two descriptors: the worker's end of its link, and its log
+supervisor -> launcher    spawn N CAGED PORTS MEMORY, with two descriptors: the worker's end of its link, and its log
 launcher -> supervisor    up PID                            once, when everything is imported
                           spawned N PID
                           failed N REASON
@@ -14,15 +14,21 @@ from typing import TypeAlias
 
 DATAGRAM_BYTES_MAX = 4096
 DESCRIPTORS_PER_SPAWN = 2
+MEMORY_BYTES = 2 * 1024**3
+"""What a worker cannot have more of where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Fork worker ``ticket``. ``caged``: put the cage on it, with ``ports`` the only ones that it connects to."""
+    """Fork worker ``ticket``. ``caged``: put the cage on it, with ``ports`` the only ones that it connects to.
+
+    ``memory_bytes``: what it cannot have more of, whatever it does.
+    """
 
     ticket: int
     caged: bool = True
     ports: tuple[int, ...] = ()
+    memory_bytes: int = MEMORY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,9 @@ def decode(data: bytes) -> Message:
 def ask_spawn(end: socket.socket, wanted: Spawn, descriptors: list[int]) -> None:
     """Asks for a worker. The descriptors may be closed here afterwards."""
     ports = ",".join(map(str, wanted.ports))
-    socket.send_fds(end, [f"spawn {wanted.ticket} {int(wanted.caged)} {ports}".encode()], descriptors)
+    socket.send_fds(
+        end, [f"spawn {wanted.ticket} {int(wanted.caged)} {ports} {wanted.memory_bytes}".encode()], descriptors
+    )
 
 
 def next_spawn(end: socket.socket) -> tuple[Spawn, list[int]] | None:
@@ -94,7 +102,8 @@ def next_spawn(end: socket.socket) -> tuple[Spawn, list[int]] | None:
     if not data:
         return None
     kind, *words = data.decode().split(" ")
-    if kind != "spawn" or len(words) != 3 or len(descriptors) != DESCRIPTORS_PER_SPAWN:
+    if kind != "spawn" or len(words) != 4 or len(descriptors) != DESCRIPTORS_PER_SPAWN:
         raise ValueError("not a supervisor's message")
-    ticket, caged, ports = words
-    return Spawn(int(ticket), caged == "1", tuple(map(int, filter(None, ports.split(","))))), descriptors
+    ticket, caged, ports, memory_bytes = words
+    reached = tuple(map(int, filter(None, ports.split(","))))
+    return Spawn(int(ticket), caged == "1", reached, int(memory_bytes)), descriptors

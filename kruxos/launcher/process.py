@@ -109,7 +109,7 @@ def _become_worker(wanted: channel.Spawn, descriptors: list[int], nest: Nest) ->
             return EXIT_ORPHANED
         linux.set_name("kruxos-worker")
         statm_fd = _open_statm()
-        cage = put_on(nest.readable, wanted.ports, caged=wanted.caged)
+        cage = put_on(nest.readable, wanted.ports, wanted.memory_bytes, caged=wanted.caged)
         random.seed()
         import_module(nest.worker_module).main(Inheritance(LINK_FD, statm_fd, cage.to_wire()))
     except SystemExit as leaving:

@@ -8,9 +8,10 @@ what must not be lost (idempotency) goes through ``kruxos.ledger.keys``.
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -96,12 +97,17 @@ class LedgerWriter:
                 rows = [self._queue.popleft() for _ in range(min(rest, TRANSACTION_ROWS_MAX))]
                 try:
                     with self._database.writing() as connection:
-                        connection.executemany(_INSERT, map(_row, rows))
+                        write_calls(connection, rows)
                 except BaseException:
                     self._queue.extendleft(reversed(rows))
                     raise
                 rest -= len(rows)
             return written
+
+
+def write_calls(connection: sqlite3.Connection, calls: Iterable[Call]) -> None:
+    """Writes rows within a transaction that somebody else has begun; a step that is there already is replaced."""
+    connection.executemany(_INSERT, map(_row, calls))
 
 
 def read_calls(

@@ -8,6 +8,7 @@ from typing import Self
 from kruxos.config.directory import DataDirectory
 from kruxos.cores.calendar import period_at
 from kruxos.ledger.agents import Agents
+from kruxos.ledger.batches import Batches
 from kruxos.ledger.calls import Call, LedgerWriter, prune_calls, read_calls, read_log
 from kruxos.ledger.database import Database
 from kruxos.ledger.defaults import TimedDefaults
@@ -18,12 +19,13 @@ from kruxos.ledger.usage import Dimension, UsageSum, sum_usage
 
 
 class Ledger:
-    """``agents``, ``keys``, ``defaults``, ``writer``; ``notice``: what a person should be told of this start."""
+    """``agents``, ``batches``, ``keys``, ``defaults``, ``writer``; ``notice``: what a person should be told."""
 
     def __init__(self, database: Database, notice: str = "") -> None:
         self._database = database
         self.notice = notice
         self.agents = Agents(database)
+        self.batches = Batches(database)
         self.keys = Keys(database)
         self.defaults = TimedDefaults(database)
         self.writer = LedgerWriter(database)

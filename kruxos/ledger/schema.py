@@ -71,7 +71,34 @@ CREATE TABLE defaults (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+CREATE TABLE batches (
+    id TEXT PRIMARY KEY,
+    agent TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT,
+    key TEXT,
+    state TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    over_at REAL,
+    received_bytes INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    headers TEXT NOT NULL,
+    cancel_wanted INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    problem TEXT NOT NULL
+);
+CREATE INDEX batches_by_agent ON batches (agent, created_at);
+CREATE UNIQUE INDEX batches_by_key ON batches (agent, key) WHERE key IS NOT NULL;
+CREATE TABLE batch_parts (
+    batch TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (batch, number)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The script at index N takes a file from version N to N + 1."""
 
 

@@ -12,6 +12,7 @@ from kruxos.config.pasted import shown
 from kruxos.fields import Fields
 from kruxos.ledger.agents import Agent
 from kruxos.operations.base import Context, Operation, refused
+from kruxos.operations.batches import told_of_batches
 from kruxos.operations.moves import candidates, fallback_warnings
 from kruxos.operations.names import meant_provider
 from kruxos.operations.policies import limits_standing, policy_shown, unpriced_warnings, with_policy
@@ -103,14 +104,14 @@ def _with_activity(context: Context) -> list[dict[str, Any]]:
 
 
 async def revoke(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Refuses an agent's token from now on, and ends the sessions that it opened."""
+    """Refuses an agent's token from now on, and ends the sessions that it opened; ``told``: batches that go on."""
     name = Fields(arguments).text("name", limit=_NAME_CHARS_MAX)
     if not context.has_ledger:
         raise refused(f"there is no agent {shown(name)}", "`kruxos agent list` shows those there are")
     await context.aside(lambda: context.ledger.agents.revoke(name, time.time()))
     if context.gateway is not None:
         context.gateway.agent_revoked(name)
-    return {"name": name}
+    return {"name": name, "told": await context.aside(lambda: told_of_batches(context, agent=name))}
 
 
 async def rotate(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,10 @@ class LiveGateway(Protocol):
         """Sends an alert now; what came of it by each way (command, webhook)."""
         ...
 
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Does a verb of batches (``kruxos.operations.batches``). Raises ``KruxosError``."""
+        ...
+
     async def start_web(self) -> dict[str, Any]:
         """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
         ...

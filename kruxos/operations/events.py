@@ -12,7 +12,7 @@ from kruxos.ledger.journal import Journal, read_entries
 from kruxos.operations.base import Context, Operation
 
 EVENTS_MAX = 10_000
-_NAMED = ("name", "provider", "role", "place", "type", "model")
+_NAMED = ("name", "provider", "role", "place", "type", "model", "id")
 """The arguments of operations that say what was done to whom; all others stay unsaid, secrets among them."""
 
 

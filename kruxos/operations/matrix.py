@@ -119,7 +119,7 @@ WHY: Mapping[tuple[str, str], str] = {
     ("Groq", "Thinking"): "gpt-oss-120b, which answers for the documented Llama, always thinks at one of these",
     ("Ollama", "Thinking"): "whether a local model thinks depends on its family; those that are known are told",
     ("", "Compaction"): "compaction is not in this version: what is too long is refused with its length",
-    ("", "Batch"): "batches are not in this version",
+    ("Gemini", "Batch"): "its API takes batches now, at half the price, within a day",
     ("", "Token Pre-flight"): "counting is not in this version",
 }
 """Why a cell differs, by provider and column; an empty provider: every one that has no reason of its own."""

@@ -23,6 +23,7 @@ from kruxos.fields import Fields
 from kruxos.ledger.defaults import ForAWhile, holds, with_timed
 from kruxos.operations.additions import Addition, Wish, plan_addition
 from kruxos.operations.base import Context, Operation, refused
+from kruxos.operations.batches import told_of_batches
 from kruxos.operations.issuing import issuer_of
 from kruxos.operations.lifetimes import provider_lifetime
 from kruxos.operations.logins import given_login, revoke_login, store_login, take_login
@@ -277,6 +278,7 @@ async def remove(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     was_default_for = [role for role in ROLE_NAMES if config.defaults.for_role(role) == name]
     told = [] if login is None else await revoke_login(context, config.providers[name], login)
     told += [] if there or not is_login else ["its login was not revoked: sign out at its issuer yourself"]
+    told += await context.aside(lambda: told_of_batches(context, provider=name))
     return {"name": name, "had_entry": there, "had_key": had_key, "was_default_for": was_default_for, "told": told}
 
 

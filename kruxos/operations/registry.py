@@ -5,6 +5,7 @@ from __future__ import annotations
 from kruxos.operations import (
     agents,
     alerts,
+    batches,
     catalogue,
     efforts,
     events,
@@ -26,7 +27,7 @@ from kruxos.operations.base import Operation
 
 _MODULES = (
     workers, verification, models, standing, recommending, logins, catalogue, efforts, matrix, remote, testing, vault,
-    agents, usage, logs, events, alerts, web,
+    agents, usage, logs, events, alerts, batches, web,
 )  # fmt: skip
 
 OPERATIONS: dict[str, Operation] = {each.name: each for module in _MODULES for each in module.OPERATIONS}

@@ -6,10 +6,9 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import msgpack
-import msgpack.exceptions
 import trio
 
 from kruxos import framing, wire
@@ -19,6 +18,7 @@ from kruxos.errors import BadRequestError, InternalError, KruxosError, RefusedEr
 from kruxos.operations import OPERATIONS, Context
 from kruxos.operations.base import has_passphrase, passphrase_needed
 from kruxos.operations.events import tell_action
+from kruxos.service.batch_desk import arguments_of
 from kruxos.service.journal import LOG
 from kruxos.service.telling import Teller
 from kruxos.transport import Door, Inbound, Peer
@@ -57,7 +57,7 @@ class ControlDoor:
         operation = OPERATIONS.get(frame.op)
         if operation is None:
             raise BadRequestError(f"there is no operation {frame.op}", field="op")
-        arguments = _arguments(frame.body)
+        arguments = arguments_of(frame.body)
         try:
             if operation.guarded and has_passphrase(self.context.vault):
                 self._check_unlocked(peer)
@@ -113,13 +113,3 @@ def _operator(peer: Peer) -> Operator | None:
         return Operator(peer.uid, os.getsid(peer.pid))
     except OSError:
         return None
-
-
-def _arguments(body: bytes) -> dict[str, Any]:
-    try:
-        arguments: Any = msgpack.unpackb(body) if body else {}
-    except (ValueError, msgpack.exceptions.UnpackException):
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise BadRequestError("an operation's arguments are a map")
-    return cast("dict[str, Any]", arguments)

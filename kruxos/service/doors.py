@@ -17,7 +17,7 @@ from kruxos import __version__, framing, wire
 from kruxos.cores import session as words
 from kruxos.cores.outbox import Outbox
 from kruxos.cores.routing import AgentFacts
-from kruxos.cores.session import OPS
+from kruxos.cores.session import BATCH_OPS, OPS
 from kruxos.errors import (
     BadRequestError,
     DrainingError,
@@ -26,6 +26,7 @@ from kruxos.errors import (
     OverloadedError,
     UpgradeRequiredError,
 )
+from kruxos.service.batch_desk import BatchDesk
 from kruxos.service.calls import Calls
 from kruxos.service.journal import tell_fault
 from kruxos.transport import (
@@ -60,8 +61,9 @@ class Queued:
 class AgentSession:
     """The shell of one session."""
 
-    def __init__(self, connection: Session, agent: AgentFacts, calls: Calls, queued: Queued) -> None:
+    def __init__(self, connection: Session, agent: AgentFacts, calls: Calls, queued: Queued, verbs: BatchDesk) -> None:
         self._connection, self.agent, self._calls, self._queued = connection, agent, calls, queued
+        self._verbs = verbs
         self.core = words.Session(agent.name)
         self.outbox = Outbox()
         self.opened_at = trio.current_time()
@@ -157,6 +159,9 @@ class AgentSession:
 
     def _open(self, frame: wire.Open) -> None:
         reader = self._readers[frame.id] = _SessionReader(self, frame.id)
+        if frame.op in BATCH_OPS:
+            self._verbs.ask(frame, self.agent, reader)
+            return
         reader.call = self._calls.open(frame, self.agent, reader)
 
     def _release(self, number: int) -> None:
@@ -222,6 +227,7 @@ class AgentDoor:
     """The fixed address that agents know. ``open_session`` makes a session for a process."""
 
     calls: Calls
+    verbs: BatchDesk
     identify: Identify
     open_session: Callable[[Peer], Session]
     nursery: trio.Nursery
@@ -274,7 +280,7 @@ class AgentDoor:
             connection = self.open_session(inbound.peer)
         except (AddressUnusableError, OSError) as error:
             raise OverloadedError(f"no session can be opened: {error}") from None
-        session = AgentSession(connection, agent, self.calls, self.queued)
+        session = AgentSession(connection, agent, self.calls, self.queued, self.verbs)
         self.sessions.add(session)
         self.nursery.start_soon(self._run_session, session)
         self.reply(
@@ -311,6 +317,9 @@ class AgentDoor:
             raise BadRequestError(f"unknown operation; there are {', '.join(OPS)}", field="op")
         agent = self.identify(frame.agent, frame.token, inbound.peer)
         reader = self._asking[inbound.to] = _DoorReader(self, inbound.to, frame.id)
+        if frame.op in BATCH_OPS:
+            self.verbs.ask(frame, agent, reader)
+            return
         reader.call = self.calls.open(replace(frame, stream=False), agent, reader)
 
     def gone(self, connection: int) -> None:

@@ -19,11 +19,14 @@ import trio
 
 from kruxos import wire
 from kruxos.cores import supervision
+from kruxos.cores.children import MEMORY_HARD_FACTOR
 from kruxos.cores.dispatching import Cooling, cooling_of
+from kruxos.cores.exits import describe_exit
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
-from kruxos.errors import KruxosError, NeedsLoginError
+from kruxos.errors import BY_CODE, KruxosError, NeedsLoginError, NoProviderError
+from kruxos.launcher import linux
 from kruxos.launcher.cage import WHOLE
 from kruxos.link import Link
 from kruxos.service.journal import LOG, tell_fault
@@ -47,7 +50,7 @@ class Fleet:
         nursery: trio.Nursery,
         setup_of: Callable[[str], Setup],
         log_of: Callable[[str], int],
-        tell: Callable[[str, supervision.Announce], None],
+        tell: Callable[[str, supervision.Announce | supervision.Outgrown], None],
         logins: LoginStore,
         names: Names | None = None,
         cooled: Callable[[str, Cooling, Cooling], None] | None = None,
@@ -117,20 +120,28 @@ class Fleet:
 
     def cancel(self, name: str, number: int) -> None:
         """The attempt is not wanted any more; its sink still hears how it ended."""
-        self._tell_about(name, number, wire.Cancel(id=number))
+        self.tell(name, number, wire.Cancel(id=number))
 
     def pause(self, name: str, number: int) -> None:
         """The attempt's reader is slow."""
-        self._tell_about(name, number, wire.Pause(id=number))
+        self.tell(name, number, wire.Pause(id=number))
 
     def resume(self, name: str, number: int) -> None:
         """The attempt's reader has caught up."""
-        self._tell_about(name, number, wire.Resume(id=number))
+        self.tell(name, number, wire.Resume(id=number))
 
-    def _tell_about(self, name: str, number: int, frame: wire.Frame) -> None:
+    def tell(self, name: str, number: int, frame: wire.Frame) -> None:
+        """Something about an attempt, for whichever process has it."""
         provider = self.providers.get(name)
         if provider is not None:
             provider.tell(number, frame)
+
+    def why_not(self, name: str) -> str:
+        """Why a provider takes nothing now, as an error code; empty where it does, or only its worker died."""
+        provider = self.providers.get(name)
+        if provider is None or not provider.enabled:
+            return NoProviderError.code
+        return provider.core.reason if provider.core.reason in BY_CODE else ""
 
     def outlook(self, provider: str, model: str | None) -> Outlook:
         """How things stand with a provider (``kruxos.cores.routing.HealthView``)."""
@@ -152,7 +163,19 @@ class Fleet:
             provider.timer.cancel()
         if self.providers.get(provider.name) is provider or provider.processes:
             wake_at = provider.core.next_wake(trio.current_time())
-            provider.timer = self._timers.at(wake_at, partial(self._step, provider, supervision.Tick()))
+            provider.timer = self._timers.at(wake_at, partial(self._tick, provider))
+
+    def _tick(self, provider: Provider) -> None:
+        for process in list(provider.processes.values()):
+            self._weigh(provider, process)
+        self._step(provider, supervision.Tick())
+
+    def _weigh(self, provider: Provider, process: Process) -> None:
+        """Memory as the kernel tells it: a worker that leaks may do other things wrong too. Else as it says itself."""
+        held = None if process.pid is None else linux.resident_bytes(process.pid)
+        process.rss_bytes = process.said_rss_bytes if held is None else held
+        weighed = supervision.Weighed(process.number, process.rss_bytes, process.memory_max_bytes)
+        self._step(provider, weighed)
 
     def _do(self, provider: Provider, command: supervision.Command) -> None:
         match command:
@@ -169,6 +192,8 @@ class Fleet:
                 provider.promote(provider.processes[number])
             case supervision.Announce():
                 provider.announced(command)
+                self._tell(provider.name, command)
+            case supervision.Outgrown():
                 self._tell(provider.name, command)
 
     def _to_worker(self, provider: Provider, number: int, frame: wire.Frame) -> None:
@@ -189,7 +214,9 @@ class Fleet:
         ours, theirs = socket.socketpair()
         link = Link(ours)
         asker = Asker(provider.name, self._names, setup.names, link)
-        process = provider.processes[number] = Process(number, link, asker, trio.current_time())
+        process = provider.processes[number] = Process(
+            number, link, asker, trio.current_time(), memory_max_bytes=setup.memory_max_bytes
+        )
 
         def on_result(pid: int | None, reason: str) -> None:
             os.close(log_fd)
@@ -204,7 +231,9 @@ class Fleet:
                 self._kill(provider, number)
 
         caged = setup.isolation != "off"
-        self._launching.spawn(Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports))
+        memory_bytes = MEMORY_HARD_FACTOR * setup.memory_max_bytes
+        wanted = Request(theirs, log_fd, on_result, caged=caged, ports=setup.ports, memory_bytes=memory_bytes)
+        self._launching.spawn(wanted)
         self._nursery.start_soon(self._run, provider, process, setup)
 
     async def _refuse(self, provider: Provider, number: int, code: str) -> None:
@@ -261,13 +290,13 @@ class Fleet:
         provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
         provider.renewing.gone(process.number)
-        provider.lose(process, reason or supervision.describe_exit(code))
+        provider.lose(process, reason or describe_exit(code))
 
     # Frames
 
     def _on_frame(self, provider: Provider, process: Process, frame: wire.Frame, setup: Setup) -> None:
         match frame:
-            case wire.Event() | wire.Sent() | wire.End():
+            case wire.Event() | wire.Sent() | wire.End() | wire.Spool():
                 provider.on_call_frame(process, frame)
             case wire.Error():
                 if frame.error.get("code") not in ("cancelled", "bad_request"):
@@ -275,7 +304,7 @@ class Fleet:
                     provider.last_error_at = time.time()
                 provider.on_call_frame(process, frame)
             case wire.Beat():
-                process.rss_bytes = frame.rss_bytes
+                process.said_rss_bytes = frame.rss_bytes
                 self._step(provider, supervision.Beaten(process.number))
             case wire.Health():
                 before = cooling_of(provider.health)

@@ -34,6 +34,7 @@ from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
 from kruxos.operations.prices import price_list
 from kruxos.service.alerts import AlertDesk
+from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.calls import Calls, Running
 from kruxos.service.defaults import Defaults
 from kruxos.service.doors import AgentDoor
@@ -63,7 +64,7 @@ UNNAMED = "default"
 
 @dataclass(slots=True)
 class Gateway:
-    """What runs. ``fleet``, ``calls`` and ``door`` are set once the parts exist."""
+    """What runs. ``fleet``, ``calls``, ``door`` and ``batches`` are set once the parts exist."""
 
     data: DataDirectory
     vault: Vault
@@ -82,6 +83,7 @@ class Gateway:
     defaults: Defaults = field(init=False)
     alerts: AlertDesk = field(init=False)
     door: AgentDoor = field(init=False)
+    batches: BatchVerbs = field(init=False)
     web: WebProcess = field(init=False)
     http: Http | None = None
     """What the command line says of the web process; it counts before models.yaml."""
@@ -140,10 +142,13 @@ class Gateway:
             raise UnauthorizedError(f"the agent {name} is revoked")
         return AgentFacts(name or UNNAMED) if agent is None else agent.facts
 
-    def changed(self, provider: str, change: supervision.Announce) -> None:
-        """A provider's state changed."""
+    def changed(self, provider: str, change: supervision.Announce | supervision.Outgrown) -> None:
+        """A provider's change of state, or a worker that is too heavy: told; batches that wait for a worker go on."""
         self.teller.changed(provider, change)
-        self.alerts.changed(provider, change)
+        if isinstance(change, supervision.Announce):
+            self.alerts.changed(provider, change)
+            if change.after == "ready":
+                self.batches.batches.provider_ready(provider)
 
     def crossed(self, crossing: Crossing) -> None:
         """A budget came near its end, or to it."""
@@ -308,6 +313,10 @@ class Gateway:
             if session.agent.name == agent.name:
                 session.agent = agent
 
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Does a verb of batches for an operator, who sees those of all agents. Raises ``KruxosError``."""
+        return await self.batches.perform(op, arguments, None)
+
     async def start_web(self) -> dict[str, Any]:
         """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
         await self.web.start()
@@ -388,6 +397,7 @@ class Gateway:
             last_error="" if provider is None else provider.last_error,
             last_error_at=None if provider is None else provider.last_error_at,
             rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
+            memory_max_bytes=configured.memory_max_bytes,
             isolation={} if provider is None else provider.isolation,
             retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
             remains=[] if health is None else remains_of(health.state, time.time()),

@@ -7,7 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
-from kruxos.cores.supervision import Announce
+from kruxos.cores.supervision import Announce, Outgrown
 
 LOG = logging.getLogger("kruxos")
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -44,8 +44,11 @@ def tell_fault(where: str, fault: Exception) -> None:
     LOG.error("fault in %s: %s\n%s", where, type(fault).__name__, stack)
 
 
-def tell_change(provider: str, change: Announce) -> None:
-    """A provider's change of state."""
+def tell_change(provider: str, change: Announce | Outgrown) -> None:
+    """A provider's change of state, or of its worker for being too heavy."""
+    if isinstance(change, Outgrown):
+        LOG.warning("provider %s: its worker is replaced: %s", provider, change.reason)
+        return
     level = logging.WARNING if change.after in ("backoff", "failed") else logging.INFO
     why = f" ({change.reason})" if change.reason else ""
     LOG.log(level, "provider %s: %s -> %s%s", provider, change.before, change.after, why)

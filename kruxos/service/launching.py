@@ -32,7 +32,7 @@ _BOOT = (
 class Request:
     """A worker to be: its end of the link, its log, and who wants to know. ``on_result`` gets a pid or a reason.
 
-    ``caged``, ``ports``: see ``channel.Spawn``.
+    ``caged``, ``ports``, ``memory_bytes``: see ``channel.Spawn``.
     """
 
     link: socket.socket
@@ -40,6 +40,7 @@ class Request:
     on_result: Callable[[int | None, str], None]
     caged: bool = True
     ports: tuple[int, ...] = ()
+    memory_bytes: int = channel.MEMORY_BYTES
 
 
 class Launching:
@@ -63,7 +64,7 @@ class Launching:
             return
         self._count += 1
         try:
-            wanted = channel.Spawn(self._count, request.caged, request.ports)
+            wanted = channel.Spawn(self._count, request.caged, request.ports, request.memory_bytes)
             channel.ask_spawn(self._channel, wanted, [request.link.fileno(), request.log_fd])
         except OSError:
             self._waiting.append(request)  # the launcher is gone; the next one gets it

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from kruxos.config.model import Isolation
+from kruxos.config.model import MEMORY_MAX_BYTES, Isolation
 from kruxos.cores.dispatching import Desk
 from kruxos.cores.names import Name
 from kruxos.cores.ports import Sink
@@ -21,7 +21,8 @@ from kruxos.service.timers import Timer
 class Setup:
     """What a worker is told: settings as plain values, and its secret; and how far it reaches.
 
-    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of.
+    ``ports``: TCP ports that it connects to; ``names``: the hosts that it may ask the addresses of;
+    ``memory_max_bytes``: what it may hold before it is replaced.
     """
 
     settings: dict[str, Any]
@@ -29,6 +30,7 @@ class Setup:
     isolation: Isolation = "best_effort"
     ports: tuple[int, ...] = ()
     names: frozenset[Name] = frozenset()
+    memory_max_bytes: int = MEMORY_MAX_BYTES
 
 
 @dataclass(slots=True)
@@ -42,7 +44,10 @@ class Process:
     pid: int | None = None
     pid_known: trio.Event = field(default_factory=trio.Event)
     in_flight: dict[int, Sink] = field(default_factory=dict[int, Sink])
+    memory_max_bytes: int = MEMORY_MAX_BYTES
     rss_bytes: int = 0
+    said_rss_bytes: int = 0
+    """What its beats say; taken only where the kernel does not tell."""
     killed: bool = False
     forgotten: bool = False
     """What it knows of limits is not wanted any more."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,21 +20,26 @@ from kruxos.config.lock import DirectoryLock
 from kruxos.config.model import Http, ModelsConfig
 from kruxos.config.problems import SetupError
 from kruxos.cores.idempotency import KEEP_S
+from kruxos.cores.routing import AgentFacts
 from kruxos.launcher import linux
 from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
+from kruxos.service.batch_desk import BatchDesk
+from kruxos.service.batch_verbs import BatchVerbs
+from kruxos.service.batches import Batches
 from kruxos.service.calls import Calls
 from kruxos.service.control import ControlDoor
 from kruxos.service.doors import AgentDoor
 from kruxos.service.fleet import Fleet
-from kruxos.service.gateway import Gateway
+from kruxos.service.gateway import OPERATOR, Gateway
 from kruxos.service.journal import LOG, close_log, open_log
 from kruxos.service.launching import Launching
 from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
 from kruxos.service.stewardship import restored
+from kruxos.service.systemd import Systemd
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
 from kruxos.service.watch import Look, look_at, watch
@@ -64,6 +68,7 @@ class ServeOptions:
 
 def serve(data: DataDirectory, options: ServeOptions) -> int:
     """Runs the gateway until it is told to stop; its exit code. Raises ``SetupError`` where it cannot start."""
+    systemd = Systemd.from_environment(os.environ)
     data.create()
     with ExitStack() as closing:
         closing.enter_context(DirectoryLock(data, "kruxos serve"))
@@ -80,7 +85,7 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, options.http, taken)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, systemd, options.http, taken)
     return 0
 
 
@@ -133,13 +138,14 @@ async def _run(
     teller: Teller,
     config: ModelsConfig,
     problem: str,
+    systemd: Systemd,
     http: Http | None,
     taken: Look,
 ) -> None:
     log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
     stopping = trio.Event()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*_signals(systemd)) as signals:
         async with trio.open_nursery() as nursery:
             gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, timers, config_problem=problem)
             gateway.fleet = Fleet(
@@ -150,6 +156,7 @@ async def _run(
             gateway.calls = Calls(gateway.fleet, timers, routing_facts(config), gateway)
             gateway.calls.steward.budgets = restored(ledger, config, time.time())
             gateway.calls.steward.crossed = gateway.crossed
+            gateway.batches = _batches(gateway)
             _remember_keys(gateway)
             nursery.start_soon(timers.run)
             nursery.start_soon(launching.run)
@@ -162,16 +169,28 @@ async def _run(
             nursery.start_soon(gateway.web.run)
             gateway.apply(config)
             gateway.config_problem = problem
-            nursery.start_soon(watch, data.models, gateway.reload, taken)
+            gateway.batches.batches.start()
+            reload = partial(_reload, gateway, systemd)
+            nursery.start_soon(watch, data.models, reload, taken)
             LOG.info("listening at %s", agent_socket(data.root))
-            _notify_ready()
-            nursery.start_soon(_on_signals, signals, stopping)
+            systemd.ready(_in_short(gateway))
+            nursery.start_soon(systemd.run, partial(_in_short, gateway))
+            nursery.start_soon(_on_signals, signals, stopping, reload)
             await stopping.wait()
+            systemd.stopping(_in_short(gateway))
             await _drain(gateway)
             nursery.cancel_scope.cancel()
     os.close(log_fd)
     os.close(web_log_fd)
     LOG.info("stopped")
+
+
+def _batches(gateway: Gateway) -> BatchVerbs:
+    def tell(kind: str, subject: str, outcome: str) -> None:
+        gateway.teller.tell(kind, subject, outcome=outcome)
+
+    batches = Batches(gateway.ledger, gateway.data.jobs, gateway.fleet, gateway.nursery, tell)
+    return BatchVerbs(batches, lambda: gateway.config, lambda: gateway.calls.facts, AgentFacts(OPERATOR))
 
 
 def _open_log(data: DataDirectory, name: str) -> int:
@@ -191,7 +210,8 @@ def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -
     root = gateway.data.root
     agents = str(gateway.data.run_agents)
     open_session = partial(transport.open_session, agents)
-    gateway.door = AgentDoor(gateway.calls, gateway.identify, open_session, nursery)
+    desk = BatchDesk(gateway.batches, nursery)
+    gateway.door = AgentDoor(gateway.calls, desk, gateway.identify, open_session, nursery)
     door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
     control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
     context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
@@ -210,21 +230,51 @@ def _operator(gateway: Gateway, peer: Peer) -> bool:
     return _our_user(peer) and peer.pid not in children
 
 
-async def _on_signals(signals: AsyncIterator[int], stopping: trio.Event) -> None:
-    async for _ in signals:
-        if stopping.is_set():
+def _signals(systemd: Systemd) -> tuple[signal.Signals, ...]:
+    """Those that are heard. A reload by SIGHUP is systemd's; at a terminal it means that the terminal is gone."""
+    asked = (signal.SIGTERM, signal.SIGINT)
+    return asked if systemd.address is None else (*asked, signal.SIGHUP)
+
+
+def _reload(gateway: Gateway, systemd: Systemd) -> None:
+    """Takes up models.yaml. Raises ``SetupError``, which has been told; the one before stays in force then."""
+    systemd.reloading()
+    try:
+        gateway.reload()
+    finally:
+        systemd.ready(_in_short(gateway))
+
+
+def _in_short(gateway: Gateway) -> str:
+    """How things are, in a line for ``systemctl status``."""
+    providers = [each for each in gateway.fleet.providers.values() if each.enabled]
+    ready = sum(each.core.state == "ready" for each in providers)
+    problem = "; models.yaml as it is on disk cannot be used: see kruxos status" if gateway.config_problem else ""
+    calls = gateway.calls.statistics().calls
+    stopping = "stopping; " if gateway.door.draining else ""
+    return f"{stopping}{ready} of {len(providers)} providers ready, {calls} calls under way{problem}"
+
+
+async def _on_signals(signals: AsyncIterator[int], stopping: trio.Event, reload: Callable[[], None]) -> None:
+    async for number in signals:
+        if number == signal.SIGHUP:
+            with suppress(SetupError):
+                reload()
+        elif stopping.is_set():
             LOG.warning("stopping now")
             os._exit(130)
-        stopping.set()
+        else:
+            stopping.set()
 
 
 async def _drain(gateway: Gateway) -> None:
     """New calls are refused from here on; those under way may finish within the grace."""
     LOG.info("stopping: %d calls under way", gateway.calls.statistics().calls)
-    _notify("STOPPING=1")
     gateway.door.draining = True
     with trio.move_on_after(GRACE_S):
         await gateway.calls.drain().wait()
+    with trio.move_on_after(GRACE_S):
+        await gateway.batches.batches.drain()
     with trio.move_on_after(RENEWAL_GRACE_S):
         await close_all([provider.renewing for provider in gateway.fleet.providers.values()])
     with trio.move_on_after(FAREWELL_S):
@@ -245,19 +295,3 @@ def _known_pids(gateway: Gateway) -> set[int | None]:
     workers = {each.pid for provider in gateway.fleet.providers.values() for each in provider.processes.values()}
     others = {gateway.launching.pid, gateway.launching.process_pid, gateway.web.status.pid}
     return workers | gateway.alerts.pids | others
-
-
-def _notify_ready() -> None:
-    _notify(f"READY=1\nMAINPID={os.getpid()}")
-
-
-def _notify(text: str) -> None:
-    """Tells systemd, where it wants to be told."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address or sys.platform != "linux":
-        return
-    import socket  # noqa: PLC0415 - only under systemd
-
-    target = f"\0{address[1:]}" if address.startswith("@") else address
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(text.encode(), target)

@@ -60,6 +60,7 @@ def worker_setup(provider: Provider, vault: Vault) -> Setup:
         isolation=provider.isolation,
         ports=tuple(sorted({port for _, port in reached})),
         names=frozenset((host, port) for host, port in reached if not is_ip_address(host)),
+        memory_max_bytes=provider.memory_max_bytes,
     )
 
 

@@ -42,6 +42,8 @@ class WorkerStatus:
     """When that was."""
     rss_bytes: int
     """Memory of the process that takes calls."""
+    memory_max_bytes: int
+    """What it may hold before it is replaced."""
     isolation: dict[str, Any] = field(default_factory=dict[str, Any])
     """What of the cage was achieved for it."""
     retry_at: float | None = None

@@ -9,7 +9,7 @@ import trio
 
 from kruxos.cores.call_vocabulary import Row
 from kruxos.cores.dispatching import Cooling
-from kruxos.cores.supervision import Announce
+from kruxos.cores.supervision import Announce, Outgrown
 from kruxos.ledger.journal import SYNC_EVERY_S, Journal
 from kruxos.service.journal import LOG, tell_change
 
@@ -35,9 +35,12 @@ class Teller:
         """One entry, now."""
         self.journal.tell(time.time(), kind, subject, **more)
 
-    def changed(self, provider: str, change: Announce) -> None:
-        """A provider's change of state, to the log too."""
+    def changed(self, provider: str, change: Announce | Outgrown) -> None:
+        """A provider's change of state, or of its worker for being too heavy; to the log too."""
         tell_change(provider, change)
+        if isinstance(change, Outgrown):
+            self.tell("memory", provider, outcome="its worker is replaced", reason=change.reason)
+            return
         self.tell("state", provider, before=change.before, after=change.after, reason=change.reason or None)
 
     def cooling(self, provider: str, before: Cooling, now: Cooling) -> None:

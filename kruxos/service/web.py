@@ -30,8 +30,8 @@ from typing import Any, Literal, cast
 import trio
 
 from kruxos.config.model import Http, Telemetry
+from kruxos.cores.exits import describe_exit
 from kruxos.cores.policy import PROBE_EVERY_S, RestartRecord
-from kruxos.cores.supervision import describe_exit
 from kruxos.errors import RefusedError
 from kruxos.launcher.paths import import_paths
 from kruxos.service.journal import LOG

@@ -7,16 +7,20 @@ GET  /simulator/requests   {"count": N, "requests": [...]}, oldest first
 GET  /simulator/logins     {"policy": "ask", "codes": [{"user_code": ..., "state": ...}], "logins": N, "refreshes": N}
 POST /simulator/logins     {"policy": "approve"}: what becomes of codes; {"user_code": ..., "answer": "approve"}: one of
                            them; {"end": "access"}: access tokens are refused; {"end": "refresh"}: refresh tokens are
+GET  /simulator/batches    {"seconds": ..., "batches": [{"id": ..., "requests": N, "done": N, "ended": false}]}
+POST /simulator/batches    {"seconds": 5, "window_s": 3, "lost_answers": 1, "hidden_lists": 2}: of batches to come
 POST /simulator/reset      as at the start
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, cast
 
 from kruxos import __version__
 from kruxos.dialects.text import body_bytes, parse_json
 from kruxos.errors import BadRequestError
+from kruxos.fields import Fields
 
 from .bases import BASE_PATHS, CODEX_BASE_PATH
 from .faults import ALWAYS, KINDS, STATUS
@@ -97,6 +101,25 @@ def change_logins(world: World, asked: Asked, now: float) -> Response:
         case _:
             return _json({"error": "simulate: a policy, an answer to a user_code, or what to end"}, 400)
     return show_logins(world, asked, now)
+
+
+def show_batches(world: World, _asked: Asked, now: float) -> Response:
+    """What batches do here, and those there are."""
+    batches = world.batches
+    return _json(asdict(batches.ways) | {"batches": [job.to_json(now) for job in batches.jobs.values()]})
+
+
+def change_batches(world: World, asked: Asked, now: float) -> Response:
+    """How long batches take from now on, when they expire, and what goes wrong."""
+    fields, ways = Fields(_map(asked.body) or {}), world.batches.ways
+    try:
+        for name in ("seconds", "window_s"):
+            setattr(ways, name, fields.maybe_number(name, low=0.0) if fields.has(name) else getattr(ways, name))
+        for name in ("lost_answers", "hidden_lists"):
+            setattr(ways, name, fields.integer(name, low=0) if fields.has(name) else getattr(ways, name))
+    except BadRequestError as error:
+        return _json({"error": str(error)}, 400)
+    return show_batches(world, asked, now)
 
 
 def reset(world: World, _asked: Asked, _now: float) -> Response:

@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what becomes of a login's code (default: %(default)s)",
     )
     add("--login-tokens", type=float, default=_DEFAULT.login_tokens_s, metavar="S", help="how long its tokens last")
+    add("--batch-seconds", type=float, default=_DEFAULT.batch_s, metavar="S", help="how long a batch takes")
     add("--seed", type=int, default=0, help="another seed gives other answers (default: %(default)s)")
     add("--requests-per-minute", type=int, default=limits.requests_per_minute, metavar="N", help="rate limit of a key")
     add("--input-tokens-per-minute", type=int, default=limits.input_tokens_per_minute, metavar="N", help="likewise")
@@ -78,6 +79,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return Settings(
         arguments.host, arguments.port, arguments.key, models, timing, limits, script,
         tuple(arguments.fault), arguments.seed, logins=arguments.logins, login_tokens_s=arguments.login_tokens,
+        batch_s=arguments.batch_seconds,
     )  # fmt: skip
 
 

@@ -14,6 +14,9 @@ from urllib.parse import unquote
 from . import admin
 from .anthropic import endpoints as anthropic
 from .anthropic.provider import ANTHROPIC
+from .batches import anthropic as anthropic_batches
+from .batches import gemini as gemini_batches
+from .batches import openai as openai_batches
 from .call import Call
 from .codex import issuer
 from .codex.backend import CODEX, signed_in
@@ -75,7 +78,28 @@ def _gemini(version: str, header: str = "") -> tuple[Route, ...]:
     )
 
 
+_BATCHES: tuple[Route, ...] = (
+    Route("POST", "/v1/messages/batches", anthropic_batches.ANTHROPIC, anthropic_batches.create),
+    Route("GET", "/v1/messages/batches", anthropic_batches.ANTHROPIC, anthropic_batches.list_batches),
+    Route("GET", "/v1/messages/batches/{id}/results", anthropic_batches.ANTHROPIC, anthropic_batches.told_results),
+    Route("GET", "/v1/messages/batches/{id}", anthropic_batches.ANTHROPIC, anthropic_batches.show),
+    Route("POST", "/v1/messages/batches/{id}/cancel", anthropic_batches.ANTHROPIC, anthropic_batches.cancel),
+    Route("POST", "/v1/files", openai_batches.OPENAI, openai_batches.upload),
+    Route("GET", "/v1/files/{id}/content", openai_batches.OPENAI, openai_batches.content),
+    Route("POST", "/v1/batches", openai_batches.OPENAI, openai_batches.create),
+    Route("GET", "/v1/batches", openai_batches.OPENAI, openai_batches.list_batches),
+    Route("GET", "/v1/batches/{id}", openai_batches.OPENAI, openai_batches.show),
+    Route("POST", "/v1/batches/{id}/cancel", openai_batches.OPENAI, openai_batches.cancel),
+    Route("POST", "/upload/v1beta/files", gemini_batches.GEMINI, gemini_batches.upload),
+    Route("POST", "/v1beta/models/{model}:batchGenerateContent", gemini_batches.GEMINI, gemini_batches.create),
+    Route("GET", "/v1beta/batches", gemini_batches.GEMINI, gemini_batches.list_batches),
+    Route("POST", "/v1beta/batches/{id}:cancel", gemini_batches.GEMINI, gemini_batches.cancel),
+    Route("GET", "/v1beta/batches/{id}", gemini_batches.GEMINI, gemini_batches.show),
+    Route("GET", "/v1beta/files/{id}:download", gemini_batches.GEMINI, gemini_batches.download),
+)
+
 ROUTES: tuple[Route, ...] = (
+    *_BATCHES,
     Route("POST", "/v1/messages", ANTHROPIC, generate),
     Route("POST", "/v1/messages/count_tokens", ANTHROPIC, anthropic.count_tokens),
     Route("GET", "/v1/models", ANTHROPIC, anthropic.list_models, "anthropic-version"),
@@ -116,6 +140,8 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("GET", "/simulator/requests", admin.show_requests),
     Operator("GET", "/simulator/logins", admin.show_logins),
     Operator("POST", "/simulator/logins", admin.change_logins),
+    Operator("GET", "/simulator/batches", admin.show_batches),
+    Operator("POST", "/simulator/batches", admin.change_batches),
     Operator("POST", "/simulator/reset", admin.reset),
 )
 

@@ -42,7 +42,7 @@ class Settings:
     ``models`` are sold beside those of the catalogue. ``script`` comes before made-up answers. ``faults`` are
     switched on from the start, in the words of ``directives``. ``checks_signatures``: thinking that comes back must
     be this simulator's own, unaltered. ``logins``: what becomes of a device code; ``login_tokens_s``: how long a
-    login's access token lasts.
+    login's access token lasts. ``batch_s``: how long a batch takes.
     """
 
     host: str = "127.0.0.1"
@@ -59,3 +59,4 @@ class Settings:
     requests_kept_max: int = 1000
     logins: Policy = "ask"
     login_tokens_s: float = 3600.0
+    batch_s: float = 2.0

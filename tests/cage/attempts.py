@@ -45,10 +45,14 @@ PR_SET_DUMPABLE = 4
 TCP_ULP = 31
 
 
+class NotHereError(Exception):
+    """This machine lacks what an attempt is made with."""
+
+
 def raw(name: str, *arguments: int | bytes) -> int:
     """A system call by its number."""
     if name not in SYSCALLS:
-        raise NotImplementedError(f"this machine has no {name}")
+        raise NotHereError(f"this machine has no {name}")
     given = [ctypes.c_long(each) if isinstance(each, int) else ctypes.c_char_p(each) for each in arguments]
     given += [ctypes.c_long(0)] * (6 - len(given))
     result = int(LIBC.syscall(ctypes.c_long(SYSCALLS[name]), *given))
@@ -275,7 +279,7 @@ def call_of_other_table() -> None:
 def call_of_old_machine() -> None:
     """getpid by the gate of 32-bit programs."""
     if os.uname().machine != "x86_64":
-        raise NotImplementedError("this machine has no such gate")
+        raise NotHereError("this machine has no such gate")
     code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     code.write(b"\xb8\x14\x00\x00\x00\xcd\x80\xc3")  # mov eax, 20; int 0x80; ret
     result = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()

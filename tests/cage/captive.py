@@ -20,7 +20,7 @@ def main(inheritance: Inheritance) -> None:
         name, arguments = json.loads(order)
         try:
             answer = _answer(name, arguments)
-        except NotImplementedError as missing:
+        except attempts.NotHereError as missing:
             answer = {"missing": str(missing)}
         os.write(inheritance.link_fd, json.dumps(answer).encode())
 

@@ -85,7 +85,7 @@ WITHOUT = """
     linux.forbid_new_privileges()
     places = prepare()
     assert seccomp.restrict_calls(os.getpid())  # like a container that allows neither
-    print(json.dumps(put_on(places, [443], caged=True).to_wire()))
+    print(json.dumps(put_on(places, [443], 2 << 30, caged=True).to_wire()))
 """
 
 

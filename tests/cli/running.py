@@ -11,7 +11,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Self
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 30.0
+SERVE = ("-m", "kruxos.cli", "serve")
 COMMAND = [sys.executable, "-W", "error", "-m", "kruxos.cli"]
 
 _AT_TERMINAL = """\
@@ -53,6 +54,8 @@ class Kruxos:
     home: Path
     outputs: list[str] = field(default_factory=list[str])
     """Everything that any command has printed."""
+    around: dict[str, str] = field(default_factory=dict[str, str])
+    """What else its environment holds."""
 
     def environment(self, **more: str) -> dict[str, str]:
         """What the command finds around it: nothing of the developer's."""
@@ -63,6 +66,7 @@ class Kruxos:
             "TERM": "xterm",
             "KRUXOS_DATA_DIR": str(self.root),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'workers'}",
+            **self.around,
             **more,
         }
 
@@ -166,12 +170,12 @@ class Terminal:
 class Gateway:
     """A running `kruxos serve`. Its log tells when something has come about."""
 
-    def __init__(self, kruxos: Kruxos) -> None:
+    def __init__(self, kruxos: Kruxos, words: Sequence[str] = SERVE) -> None:
         self.kruxos = kruxos
         self.log = ""
         self._news = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "kruxos.cli", "serve"],
+            [sys.executable, *words],
             env=kruxos.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

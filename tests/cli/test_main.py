@@ -39,6 +39,7 @@ COMMANDS = [
     "verify", "logs", "worker logs", "vault rotate", "vault change-passphrase", "agent show", "agent set-model",
     "agent env", "agent restore", "agent set-policy", "alerts list", "alerts test",
     "model show", "model why", "model recommend", "events",
+    "batch submit", "batch list", "batch show", "batch results", "batch cancel",
 ]  # fmt: skip
 
 

@@ -30,8 +30,17 @@ def worker(name: str, state: str = "ready", **more: Any) -> dict[str, Any]:
         "last_error": "",
         "last_error_at": None,
         "rss_bytes": 23_400_000 if state == "ready" else 0,
+        "memory_max_bytes": 2**30,
     }
     return known | more
+
+
+def test_memory_is_shown_beside_its_cap_once_that_is_near() -> None:
+    shown = [
+        status_view.worker_lines([worker("w", rss_bytes=held)], NOW, Terminal())[1].split("  ")[-1].strip()
+        for held in (23_400_000, 600 * 2**20, 1100 * 2**20)
+    ]
+    assert shown == ["23 MB", "629 MB of 1.1 GB", "1.2 GB of 1.1 GB"]
 
 
 def gateway(*workers: dict[str, Any], **more: Any) -> dict[str, Any]:

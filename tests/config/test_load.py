@@ -202,6 +202,14 @@ def test_sizes_are_written_with_units(size: str, count: int) -> None:
     assert one(f"type: ollama, memory_max_bytes: {count}").memory_max_bytes == count
 
 
+def test_a_cap_for_all_workers_holds_where_a_provider_has_none_of_its_own() -> None:
+    config = load("memory_max: 256MiB\nproviders: {a: {type: ollama}, b: {type: ollama, memory_max: 1GiB}}\n")
+    assert [each.memory_max_bytes for each in config.providers.values()] == [2**28, 2**30]
+    assert one("type: ollama").memory_max_bytes == 2**30
+    with pytest.raises(ConfigError, match="memory_max_bytes: says something else than `memory_max`"):
+        load("memory_max: 256MiB\nmemory_max_bytes: 100000000\n")
+
+
 def test_two_spellings_of_one_thing_must_agree() -> None:
     assert one("type: ollama, model: a, default_model: a").model == "a"
     assert wrong("type: ollama, model: a, default_model: b") == ["default_model: says something else than `model`"]

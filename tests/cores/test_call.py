@@ -228,7 +228,11 @@ def test_no_answer_comes_later_than_the_deadline() -> None:
     machine.step(Sent(), 0.5)
     commands = machine.step(Tick(), CALL_WITHIN_S)
     assert commands[0] == CancelAttempt("first")
-    assert closing_error(commands).code == "deadline_exceeded"
+    error = closing_error(commands)
+    assert error.code == "deadline_exceeded"
+    assert [(each.provider, each.outcome, each.billed_maybe) for each in error.attempts] == [
+        ("first", "deadline_exceeded", True)
+    ]
 
 
 def stopped() -> Call:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kruxos.cores import supervision
+from kruxos.cores.exits import EXIT_CONFIGURATION
 from kruxos.cores.policy import PROBE_EVERY_S, RESTARTS_MAX
 from kruxos.cores.supervision import (
     MOVES,
@@ -17,6 +20,7 @@ from kruxos.cores.supervision import (
     Drained,
     Exited,
     Kill,
+    Outgrown,
     Promote,
     Restart,
     SendBye,
@@ -28,6 +32,7 @@ from kruxos.cores.supervision import (
     Supervision,
     Tick,
     Unfit,
+    Weighed,
 )
 from tests.cores.playbook import Script
 
@@ -113,7 +118,7 @@ def test_more_than_five_deaths_in_a_minute_are_a_failure_with_a_probe_every_five
 
 def test_wrong_settings_are_not_tried_again_until_somebody_starts_it() -> None:
     machine, script = ready()
-    script.at(20, Exited(1, supervision.EXIT_CONFIGURATION)).gives(Announce("ready", "failed", "wrong settings"))
+    script.at(20, Exited(1, EXIT_CONFIGURATION)).gives(Announce("ready", "failed", "wrong settings"))
     script.at(20 + 2 * PROBE_EVERY_S, Tick()).gives_nothing()
     script.at(700, Start()).gives(Announce("failed", "starting", ""), Spawn(2))
     assert machine.state == "starting"
@@ -225,11 +230,84 @@ def test_stop_lets_calls_finish_and_stop_now_does_not() -> None:
     assert other.state == "stopped"
 
 
+MIB = 1024 * 1024
+LIGHT, HEAVY, FAR_TOO_HEAVY = (Weighed(1, each * MIB, 1024 * MIB) for each in (1024, 1025, 2049))
+HEAVY_WORDS = "memory over its cap (1025 of 1024 MiB)"
+
+
 def test_a_worker_over_its_memory_is_drained_and_replaced() -> None:
     machine, script = ready()
-    script.at(50, Broken(1, "memory over its cap", drain=True)).gives(Spawn(2))
+    script.at(49, LIGHT).gives_nothing()
+    script.at(50, HEAVY).gives(Outgrown(HEAVY_WORDS), Spawn(2))
+    script.at(50.5, HEAVY).gives_nothing()
     script.at(51, BecameReady(2)).gives(Promote(2), AskToDrain(1))
-    assert machine.last_exit == "memory over its cap"
+    script.at(52, HEAVY).gives_nothing()
+    assert (machine.restarts, machine.last_exit) == (1, HEAVY_WORDS)
+
+
+def test_one_far_over_its_memory_is_killed_and_what_drains_too() -> None:
+    _, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    script.at(6, BecameReady(2)).gives(Promote(2), AskToDrain(1))
+    script.at(7, FAR_TOO_HEAVY).gives(Kill(1))
+    script.at(8, FAR_TOO_HEAVY).gives_nothing()
+    script.at(8, Exited(1, -9)).gives_nothing()
+    other, script = ready()
+    script.at(7, FAR_TOO_HEAVY).gives(Kill(1))
+    words = "memory over its cap (2049 of 1024 MiB)"
+    script.at(7.1, Exited(1, -9)).gives(Announce("ready", "backoff", words))
+    assert other.last_exit == words
+
+
+def test_one_that_is_too_heavy_as_soon_as_it_is_ready_is_replaced_after_pauses_and_in_the_end_every_five_minutes() -> (
+    None
+):
+    machine, now, replaced = ready()[0], 0.0, list[float]()
+    while now < 3600.0:
+        now += 1.0
+        assert machine.current is not None
+        machine.step(Beaten(machine.current), now)
+        commands = machine.step(Weighed(machine.current, 90 * MIB, 64 * MIB), now)
+        if Spawn(machine.current + 1) in commands:
+            replaced.append(now)
+            machine.step(BecameReady(machine.current + 1), now)
+        for number in [each for each in machine.workers if each != machine.current]:
+            machine.step(Exited(number, 0), now)
+        machine.step(Tick(), now)
+    early = [at for at in replaced if at <= 60.0]
+    assert len(early) <= RESTARTS_MAX
+    assert early[0] <= 2.0
+    assert all(later - at >= PROBE_EVERY_S for at, later in pairwise(replaced[len(early) :]))
+    assert 9 <= len(replaced) - len(early) <= 12
+    assert machine.state == "ready", "one that is too heavy is better than none"
+    machine.step(Start(), now)
+    machine.step(Weighed(machine.current or 0, 10 * MIB, 64 * MIB), now)
+    assert machine.state == "ready"
+
+
+def test_a_heavy_worker_whose_successor_does_not_come_up_is_tried_again_after_a_pause() -> None:
+    machine, script = ready()
+    script.at(50, HEAVY).gives(Outgrown(HEAVY_WORDS), Spawn(2))
+    script.at(50, Exited(2, 1)).gives_nothing()
+    script.at(50.1, HEAVY).gives_nothing()
+    script.at(51, HEAVY).gives(Outgrown(HEAVY_WORDS), Spawn(3))
+    assert machine.current == 1
+
+
+def test_a_stuck_worker_is_found_however_often_others_of_its_provider_beat() -> None:
+    machine, script = ready()
+    script.at(5, Restart()).gives(Spawn(2))
+    script.at(6, BecameReady(2)).gives(Promote(2), AskToDrain(1))
+    now, tick_at = 6.0, machine.next_wake(6.0)
+    killed: list[supervision.Command] = []
+    while not killed and now < 20.0:
+        now += 0.25
+        machine.step(Beaten(1), now)
+        if now >= tick_at:
+            killed = machine.step(Tick(), now)
+        tick_at = machine.next_wake(now)
+    assert killed == [Kill(2)]
+    assert now <= 12.5
 
 
 def test_news_of_workers_that_are_gone_change_nothing() -> None:
@@ -249,7 +327,8 @@ EVENTS = st.one_of(
     st.builds(Drained, st.integers(1, 9)),
     st.builds(Unfit, st.integers(1, 9), st.just("needs_login")),
     st.builds(SpawnRefused, st.integers(1, 9), st.just("vault_locked")),
-    st.builds(Broken, st.integers(1, 9), st.just("x"), st.booleans()),
+    st.builds(Broken, st.integers(1, 9), st.just("x")),
+    st.builds(Weighed, st.integers(1, 9), st.integers(0, 300), st.just(100)),
 )
 
 

@@ -134,3 +134,10 @@ def test_lines_are_what_the_standard_splits(body: bytes) -> None:
     lines = Lines()
     found = [line for at in range(len(body)) for line in lines.feed(body[at : at + 1])]
     assert [*found, lines.finish()] == body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+
+
+def test_an_event_of_nothing_but_short_lines_is_bounded_by_what_it_costs_to_hold() -> None:
+    stream = EventStream(limit=64_000)
+    assert list(stream.feed(b"data: a\n" * 900)) == []
+    with pytest.raises(ProviderProtocolError, match="over the cap"):
+        list(stream.feed(b"data: a\n" * 100))

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.endurance.agent_kills import agent_kills
+from tests.endurance.batches import batches
 from tests.endurance.canaries import canaries
 from tests.endurance.figures import Figures, load_average
 from tests.endurance.launcher_kills import launcher_kills
 from tests.endurance.ledger import ledger_kills, ledger_rows
 from tests.endurance.mutated import mutated
+from tests.endurance.stuck import stuck
 from tests.endurance.supervisor_kills import supervisor_kills
 from tests.endurance.traffic import traffic_figures
 from tests.endurance.worker_kills import worker_kills
@@ -33,6 +35,8 @@ def main() -> int:
     add("--canary-runs", type=int, default=5, metavar="N", help="rough runs whose traces are searched for secrets")
     add("--agent-kills", type=int, default=100, metavar="N", help="SIGKILLs of agents in the middle of a stream")
     add("--mutated-frames", type=int, default=100_000, metavar="N", help="half at the door, half in sessions")
+    add("--batches", type=int, default=10_000, metavar="N", help="requests in batches, with kills in every state")
+    add("--stuck", type=int, default=1000, metavar="N", help="workers killed, stopped, spinning, leaking at each step")
     add("--ledger-kills", type=int, default=200, metavar="N", help="SIGKILLs of a process that writes the ledger")
     add("--ledger-rows", type=int, default=1_000_000, metavar="N", help="rows of a ledger that is summed up")
     add("--traffic", type=int, default=1, metavar="N", help="rounds of recorded traffic; 0 leaves any of these out")
@@ -44,6 +48,8 @@ def main() -> int:
         (chosen.canary_runs, canaries),
         (chosen.agent_kills, agent_kills),
         (chosen.mutated_frames, mutated),
+        (chosen.batches, batches),
+        (chosen.stuck, stuck),
         (chosen.ledger_kills, ledger_kills),
         (chosen.ledger_rows, ledger_rows),
         (chosen.traffic, traffic_figures),

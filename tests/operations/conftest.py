@@ -104,11 +104,6 @@ class PlayedGateway:
     def agent_changed(self, agent: AgentFacts) -> None:
         self.log.append(("agent_changed", agent))
 
-    async def start_web(self) -> dict[str, Any]:
-        await trio.lowlevel.checkpoint()
-        self.log.append(("start_web", None))
-        return {"state": "ready", "address": "http://127.0.0.1:7800"}
-
     def defaults_timed(self, timed: Mapping[RoleName, ForAWhile]) -> None:
         self.log.append(("defaults_timed", dict(timed)))
 
@@ -116,6 +111,16 @@ class PlayedGateway:
         await trio.lowlevel.checkpoint()
         self.log.append(("alert", alert.kind))
         return {"command": "sent"}
+
+    async def start_web(self) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        self.log.append(("start_web", None))
+        return {"state": "ready", "address": "http://127.0.0.1:7800"}
+
+    async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        self.log.append((op, arguments))
+        return {}
 
     async def ask(self, frame: Open) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()

@@ -18,10 +18,10 @@ from tests.workers.test_exchange import world
 
 TODAY = "2026-11-22"
 DIFFERING = {
-    "Anthropic": {"Caching", "Compaction", "Batch", "Token Pre-flight"},
-    "OpenAI": {"Compaction", "Batch"},
+    "Anthropic": {"Caching", "Compaction", "Token Pre-flight"},
+    "OpenAI": {"Compaction"},
     "OpenAI Codex": {"Compaction"},
-    "Gemini": {"Thinking", "Compaction"},
+    "Gemini": {"Thinking", "Compaction", "Batch"},
     "DeepSeek": {"Thinking", "Compaction"},
     "GLM": {"Compaction"},
     "Grok": {"Thinking", "Compaction"},

@@ -9,12 +9,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Any, Self, TypeVar
 from kruxos import BlockingClient
 from kruxos.client import ControlClient
 from kruxos.paths import agent_socket, control_socket
-from tests.cli.running import ROOT, Gateway, Kruxos
+from tests.cli.running import ROOT, SERVE, Gateway, Kruxos
 
 T = TypeVar("T")
 
@@ -108,6 +109,12 @@ class Simulator:
         assert found is not None
         return found
 
+    def batches(self, **ways: float) -> dict[str, Any]:
+        """What batches do there, changed where ``ways`` says so; and all that were made."""
+        method, body = ("POST", json.dumps(ways)) if ways else ("GET", None)
+        found: dict[str, Any] = self._ask(method, "/simulator/batches", body)
+        return found
+
     def reset(self) -> None:
         """As at the start."""
         self._ask("POST", "/simulator/reset")
@@ -126,9 +133,9 @@ class Daemon(Gateway):
 
     log: str
 
-    def __init__(self, kruxos: Kruxos) -> None:
+    def __init__(self, kruxos: Kruxos, words: Sequence[str] = SERVE) -> None:
         self.lines: list[tuple[float, str]] = []
-        super().__init__(kruxos)
+        super().__init__(kruxos, words)
 
     def __exit__(self, *error: object) -> None:
         with suppress(ProcessLookupError):
@@ -150,6 +157,27 @@ class Daemon(Gateway):
         self._reader.join()
         return code
 
+    def wait_line(self, words: str, after: int = 0) -> tuple[int, float]:
+        """Waits for a line with these words (a regular expression) behind the first ``after`` ones.
+
+        How many lines there are up to it, and when it came.
+        """
+        read = after
+
+        def found() -> float | None:
+            nonlocal read
+            while read < len(self.lines):
+                when, line = self.lines[read]
+                read += 1
+                if re.search(words, line):
+                    return when
+            return None
+
+        with self._news:
+            came_at = self._news.wait_for(found, WITHIN_S)
+        assert came_at is not None, f"{words!r} did not come within {WITHIN_S:g} s"
+        return read, came_at
+
     def _read(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
@@ -164,6 +192,8 @@ class Installation:
     """A data directory, and the gateway that runs in it while ``serving`` lasts."""
 
     kruxos: Kruxos
+    serve_words: Sequence[str] = SERVE
+    """What Python runs as the gateway."""
     daemon: Daemon | None = None
     logs: list[str] = field(default_factory=list[str])
     """What ended gateways said."""
@@ -183,7 +213,7 @@ class Installation:
 
     def start(self) -> Daemon:
         """Starts the gateway and waits until it listens."""
-        self.daemon = Daemon(self.kruxos)
+        self.daemon = Daemon(self.kruxos, self.serve_words)
         return self.daemon.__enter__()
 
     def stop(self) -> None:

@@ -205,7 +205,8 @@ class TestAlerts:
             "import json, os, sys\n"
             f"open({str(out)!r}, 'a').write(json.dumps([json.load(sys.stdin), sorted(os.environ)]) + chr(10))\n"
         )
-        hook = type("Hook", (_Hook,), {"came": []})
+        received: list[dict[str, Any]] = []
+        hook = type("Hook", (_Hook,), {"came": received})
         server = HTTPServer(("127.0.0.1", 0), hook)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
@@ -229,7 +230,7 @@ class TestAlerts:
             server.server_close()
         told = [json.loads(line) for line in out.read_text().splitlines()]
         assert all(set(environment) <= {"PATH", "LC_CTYPE"} for _, environment in told)
-        for came in ([alert for alert, _ in told], hook.came):
+        for came in ([alert for alert, _ in told], received):
             once = [(each["kind"], each["subject"]) for each in came]
             assert len(once) == len(set(once))
             assert {"failed", "recovered", "test", "budget"} <= {kind for kind, _ in once}

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.endurance.agent_kills import agent_kills
+from tests.endurance.batches import batches_in_small
 from tests.endurance.figures import Figures, percentile
 from tests.endurance.launcher_kills import launcher_kills
 from tests.endurance.mutated import mutated
+from tests.endurance.stuck import stuck
 from tests.endurance.supervisor_kills import supervisor_kills
 from tests.endurance.worker_kills import worker_kills
 
@@ -20,6 +22,8 @@ SMALL: list[tuple[Callable[[int, Path], Figures], int]] = [
     (supervisor_kills, 1),
     (agent_kills, 2),
     (mutated, 300),
+    (batches_in_small, 60),
+    (stuck, 8),
 ]
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kruxos import wire
+from kruxos import framing, wire
 from kruxos.cores import supervision
 from kruxos.cores.names import Found
 from kruxos.errors import NeedsLoginError
@@ -59,6 +63,7 @@ class Scene:
     fleet: Fleet
     launcher: FakeLauncher
     worker: Link
+    end: socket.socket
     asked: list[tuple[str, int]]
 
     async def next(self) -> wire.Frame | None:
@@ -75,6 +80,13 @@ class Scene:
     def say(self, frame: wire.Frame) -> None:
         self.worker.send(frame)
         assert self.worker.flush()
+
+    async def raw(self, data: bytes) -> None:
+        """Any bytes on the worker's link, until the supervisor hangs up."""
+        with suppress(OSError):
+            while data:
+                data = data[self.end.send(data) :]
+                await trio.lowlevel.checkpoint()
 
 
 @asynccontextmanager
@@ -94,9 +106,12 @@ async def scene(setup: Setup, look_up: Callable[[str, int], Any] | None = None) 
         )  # fmt: skip
         fleet.configure({"p": True}, set())
         worker = Link(launcher.ends[0])
-        yield Scene(fleet, launcher, worker, asked)
+        yield Scene(fleet, launcher, worker, launcher.ends[0], asked)
         worker.close()
-        launcher.requests[0].on_result(None, "the test is over")
+        for request in launcher.requests:
+            request.on_result(None, "the test is over")
+        for end in launcher.ends[1:]:
+            end.close()
         nursery.cancel_scope.cancel()
 
 
@@ -198,5 +213,119 @@ def test_an_answer_for_a_worker_that_is_gone_is_dropped() -> None:
             its.fleet.providers["p"].processes[1].link.close()
             go.set()
             await trio.testing.wait_all_tasks_blocked()
+
+    trio.run(main)
+
+
+@dataclass
+class Waiting:
+    """Waits for one attempt; ``heard`` is what it was told."""
+
+    heard: list[str] = field(default_factory=list[str])
+
+    def on_frame(self, frame: wire.Frame) -> None:
+        self.heard.append(frame.kind)
+
+    def on_lost(self, reason: str) -> None:
+        self.heard.append(f"lost: {reason}")
+
+
+async def _ended(its: Scene) -> None:
+    """The worker's process is gone: its link ends, and there is no exit to be waited for."""
+    its.worker.close()
+    its.launcher.requests.pop(0).on_result(None, "ended")
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def _ready_with_calls(its: Scene, count: int) -> list[Waiting]:
+    """The worker is ready and has so many attempts."""
+    its.say(wire.Hello(isolation=FULL))
+    assert isinstance(await its.next(), wire.Configure)
+    its.say(wire.Ready())
+    with trio.fail_after(WITHIN_S):
+        while its.fleet.providers["p"].core.state != "ready":
+            await trio.lowlevel.checkpoint()
+    waiting = [Waiting() for _ in range(count)]
+    for number, sink in enumerate(waiting, 1):
+        its.fleet.dispatch("p", number, wire.Open(body=b"x"), sink)
+        assert isinstance(await its.next(), wire.Open)
+    return waiting
+
+
+def _event(number: int, body: bytes = b"x") -> bytes:
+    return framing.encode_link(wire.Event(id=number, body=body))
+
+
+END_1, SENT_1 = framing.encode_link(wire.End(id=1)), framing.encode_link(wire.Sent(id=1))
+ERROR_1 = framing.encode_link(wire.Error(id=1, error={"code": "internal", "message": "no"}))
+READY = framing.encode_link(wire.Ready())
+PIECES = st.sampled_from([END_1, ERROR_1, SENT_1, READY, _event(1), _event(2)])
+
+
+@pytest.mark.parametrize(
+    ("data", "heard"),
+    [
+        (_event(1) + END_1 + END_1 + ERROR_1 + _event(1) + SENT_1, ["event", "end"]),
+        (END_1 + _event(1) + SENT_1, ["end"]),
+        (ERROR_1 + END_1, ["error"]),
+        (SENT_1 + SENT_1 + END_1, ["sent", "sent", "end"]),
+        (_event(77) + framing.encode_link(wire.End(id=78)) + END_1, ["end"]),
+        (READY + READY + framing.encode_link(wire.Drained()) + END_1, ["end"]),
+        (framing.encode_link(wire.Hello(isolation=FULL)) + END_1, ["end"]),
+    ],
+    ids=["doubled", "the end first", "an error, then an end", "sent twice", "of attempts it has not",
+         "ready again", "hello again"],
+)  # fmt: skip
+def test_doubled_and_misplaced_frames_of_a_worker_never_end_a_call_twice_or_touch_another(
+    data: bytes, heard: list[str]
+) -> None:
+    async def main() -> None:
+        async with scene(setup()) as its:
+            mine, other = await _ready_with_calls(its, 2)
+            await its.raw(data)
+            with trio.fail_after(WITHIN_S):
+                while len(mine.heard) < len(heard):
+                    await trio.lowlevel.checkpoint()
+            await trio.testing.wait_all_tasks_blocked()
+            assert (mine.heard, other.heard) == (heard, [])
+            assert its.fleet.providers["p"].core.state == "ready"
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 4, 5, len(END_1) - 1])
+def test_a_frame_that_never_becomes_whole_ends_with_its_worker(cut: int) -> None:
+    async def main() -> None:
+        async with scene(setup()) as its:
+            (mine,) = await _ready_with_calls(its, 1)
+            await its.raw(END_1[:cut])
+            await trio.testing.wait_all_tasks_blocked()
+            assert mine.heard == []
+            await _ended(its)
+            assert mine.heard == ["lost: ended"]
+
+    trio.run(main)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=40), PIECES), max_size=8), st.randoms(use_true_random=False))
+def test_whatever_a_worker_writes_each_of_its_calls_ends_once_and_the_fleet_goes_on(
+    pieces: list[bytes], chance: random.Random
+) -> None:
+    data = bytearray(b"".join(pieces))
+    for _ in range(chance.randint(0, 3)):
+        if data:
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+    async def main() -> None:
+        async with scene(setup()) as its:
+            waiting = await _ready_with_calls(its, 2)
+            await its.raw(bytes(data))
+            await trio.testing.wait_all_tasks_blocked()
+            await _ended(its)
+            for each in waiting:
+                last = [told for told in each.heard if told in ("end", "error") or told.startswith("lost")]
+                assert len(last) == 1, each.heard
+                assert each.heard[-1] == last[0]
 
     trio.run(main)

@@ -12,6 +12,7 @@ import trio.testing
 
 from kruxos.config.directory import DataDirectory
 from kruxos.cores.call_vocabulary import Row
+from kruxos.cores.supervision import Outgrown
 from kruxos.ledger.journal import Journal, read_entries
 from kruxos.service.telling import FLOOD_WINDOW_S, Teller
 
@@ -46,6 +47,17 @@ def test_a_cooldown_is_told_when_it_begins_and_not_when_it_grows(teller: Teller,
         "p",
         until,
         "rate_limited",
+    )
+
+
+def test_a_worker_that_is_replaced_for_its_memory_is_told(teller: Teller, data: DataDirectory) -> None:
+    teller.changed("p", Outgrown("memory over its cap (1025 of 1024 MiB)"))
+    (entry,) = read_entries(data.events)
+    assert (entry["kind"], entry["subject"], entry["outcome"], entry["reason"]) == (
+        "memory",
+        "p",
+        "its worker is replaced",
+        "memory over its cap (1025 of 1024 MiB)",
     )
 
 

@@ -16,9 +16,9 @@ from kruxos.cores import call_vocabulary as words
 from kruxos.cores import outbox, routing
 from kruxos.cores.call import Call
 from kruxos.cores.calls import CallTable, Running
+from kruxos.cores.children import Worker
 from kruxos.cores.dispatching import Desk
 from kruxos.cores.idempotency import Idempotency
-from kruxos.cores.supervision import Supervision
 from kruxos.errors import KruxosError
 from kruxos_workers.limits.cooling import Cooling
 from kruxos_workers.limits.limits import Limits
@@ -121,7 +121,7 @@ def let_old_answers_end_a_cooldown(patch: Patch) -> None:
 
 
 def trust_the_silent(patch: Patch) -> None:
-    patch.setattr(Supervision, "_overdue", lambda *_: [])
+    patch.setattr(Worker, "overdue", lambda *_: None)
 
 
 def leave_calls_waiting_for_the_stopped(patch: Patch) -> None:

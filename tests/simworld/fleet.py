@@ -12,6 +12,7 @@ from functools import partial
 from kruxos import wire
 from kruxos.cores import supervision
 from kruxos.cores.dispatching import Desk
+from kruxos.cores.exits import EXIT_CONFIGURATION, describe_exit
 from kruxos.cores.ports import Sink
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Supervision
@@ -181,7 +182,7 @@ class Fleet:
             case "exit":
                 process.worker.end(1)
             case "configuration":
-                process.worker.end(supervision.EXIT_CONFIGURATION)
+                process.worker.end(EXIT_CONFIGURATION)
             case "hang":
                 process.worker.hung = True
             case _:
@@ -208,7 +209,7 @@ class Fleet:
         provider.removed(process.number, process)
         self._step(provider, supervision.Exited(process.number, code, reason))
         numbers = list(process.in_flight)
-        provider.lose(process, reason or supervision.describe_exit(code))
+        provider.lose(process, reason or describe_exit(code))
         self.on_ended(numbers)
 
     # Frames

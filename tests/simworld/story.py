@@ -192,7 +192,7 @@ class Story:
             case "memory":
                 number = self.gateway.fleet.providers[name].core.current
                 if number is not None:
-                    self._apply(name, supervision.Broken(number, "memory over its cap", drain=True))
+                    self._apply(name, supervision.Weighed(number, rss_bytes=3 << 29, cap_bytes=1 << 30))
             case _:
                 self.facts = facts_of(self.world)
                 self.gateway.calls.facts = self.facts

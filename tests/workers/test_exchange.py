@@ -18,7 +18,7 @@ from kruxos.dialects.profiles import GEMINI, GENERIC, OLLAMA, Profile
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError, from_wire
 from kruxos.messages import Message, Request
-from kruxos_workers.exchange import LOADING_AFTER_S, Exchange, Worker
+from kruxos_workers.exchange import LOADING_AFTER_S, TAIL_WITHIN_S, Exchange, Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import RESET, Script, ScriptedNetwork, Wait
@@ -151,6 +151,29 @@ def test_a_stream_is_told_as_sent_then_in_events_then_ended() -> None:
         assert SECRET.encode() in bytes(here.network.streams[0].sent)
 
     trio.run(main)
+
+
+def test_what_comes_behind_the_end_of_an_answer_does_not_hold_it_up() -> None:
+    async def main() -> None:
+        turns = [trio.Event() for _ in range(30)]
+        endless = [step for turn in turns for step in (Wait(turn), chunk(": and another thing\n\n"))]
+        here = world(Script([HEAD, text("Hello"), FINISH + DONE, *endless]))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_in_turn, turns)
+            await here.exchange().run()
+            nursery.cancel_scope.cancel()
+        assert isinstance(here.last, wire.End)
+        assert trio.current_time() - began[0] == pytest.approx(TAIL_WITHIN_S)
+
+    began: list[float] = []
+
+    async def _in_turn(turns: list[trio.Event]) -> None:
+        began.append(trio.current_time())
+        for turn in turns:
+            await trio.sleep(0.9)
+            turn.set()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def google(text: str, reason: str | None = None) -> bytes:

@@ -125,6 +125,7 @@ class Exchange:
     _flowing: trio.Event = field(default_factory=trio.Event)
     _sent: bool = False
     _entered: bool = False
+    _is_over: bool = False
     _quiet_since: float | None = None
 
     def __post_init__(self) -> None:
@@ -217,7 +218,7 @@ class Exchange:
         except SendFailure as failure:
             raise FailedExchange(failure.kind, failure.error) from None
         except BodyFailure as failure:
-            if self._decoder is None:
+            if self._decoder is None or failure.kind == "too_large":  # what is too large is not looked at besides
                 return self._failed(failure.error, "ambiguous")
             return self._close(self._decoder, failure.error)
         return self._close(self._decoder, StreamInterruptedError("the answer ended before its end"))
@@ -366,18 +367,28 @@ class Exchange:
             events = decoder.feed(piece)
             if events:
                 self._quiet_since = None
-            if decoder.ending is not None:
-                self._limit.start("end of the answer", TAIL_WITHIN_S)
-            elif events:
-                self._limit.start("event", idle_s)
+            if not self._is_over:
+                self._move_limit(decoder, idle_s if events else None)
             raw = None if self._raw is None else self._raw.take(piece, decoder)
             for frame in self._answer.take(events, raw):
                 outlet.send(frame)
             if not self._flowing.is_set():
                 self._limit.stop()
                 await self._flowing.wait()
-                self._limit.start("event", idle_s)
+                self._is_over = False
+                self._move_limit(decoder, idle_s)
             await outlet.room()
+
+    def _move_limit(self, decoder: Decoder, idle_s: float | None) -> None:
+        """Each event moves the limit on; the answer's end, or an error, sets the last one.
+
+        What still comes behind that is not waited for much longer, however much it is.
+        """
+        if decoder.ending is not None or decoder.error is not None:
+            self._is_over = True
+            self._limit.start("end of the answer", TAIL_WITHIN_S)
+        elif idle_s is not None:
+            self._limit.start("event", idle_s)
 
     async def _refused(self, http: HttpAnswer, target: Target, encoded: EncodedRequest) -> FailedExchange:
         body = bytearray()

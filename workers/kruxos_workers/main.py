@@ -24,11 +24,13 @@ from functools import partial
 import trio
 
 from kruxos import __version__, catalog, wire
-from kruxos.cores.supervision import EXIT_CONFIGURATION
+from kruxos.cores.exits import EXIT_CONFIGURATION
 from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos.login import Login
+from kruxos_workers.batches import BatchWork
+from kruxos_workers.batches.work import PREFIX
 from kruxos_workers.crediting import ask_credit
 from kruxos_workers.exchange import Exchange, Worker
 from kruxos_workers.gate import Gate
@@ -155,7 +157,9 @@ class Desk:
     nursery: trio.Nursery
     names: AskedNames
     keeper: Keeper | None = None
-    exchanges: dict[int, Exchange | Listing] = field(default_factory=dict[int, "Exchange | Listing"])
+    exchanges: dict[int, Exchange | Listing | BatchWork] = field(
+        default_factory=dict[int, "Exchange | Listing | BatchWork"]
+    )
     credit_client: ProviderClient | None = None
     draining: bool = False
     leaving: bool = False
@@ -172,8 +176,8 @@ class Desk:
     def on_frame(self, frame: wire.Frame) -> None:
         """One frame of the supervisor."""
         match frame:
-            case wire.Open():
-                exchange = (Listing if frame.op == "list_models" else Exchange)(self.worker, frame)
+            case wire.Open() if frame.id not in self.exchanges:
+                exchange = _kind_of(frame.op)(self.worker, frame)
                 self.exchanges[frame.id] = exchange
                 self.nursery.start_soon(self._run, exchange)
             case wire.Cancel() if frame.id in self.exchanges:
@@ -182,6 +186,8 @@ class Desk:
                 self.exchanges[frame.id].pause()
             case wire.Resume() if frame.id in self.exchanges:
                 self.exchanges[frame.id].resume()
+            case wire.Spooled() if isinstance(work := self.exchanges.get(frame.id), BatchWork):
+                work.on_spooled(frame)
             case wire.Resolved():
                 self.names.on_answer(frame)
             case wire.Drain():
@@ -198,7 +204,7 @@ class Desk:
             case _:
                 pass
 
-    async def _run(self, exchange: Exchange | Listing) -> None:
+    async def _run(self, exchange: Exchange | Listing | BatchWork) -> None:
         try:
             await exchange.run()
         finally:
@@ -221,6 +227,13 @@ class Desk:
         renewing = self.keeper is not None and self.keeper.busy
         if self.draining and not self.exchanges and not renewing:
             self.link.send(wire.Drained())
+
+
+def _kind_of(op: str) -> type[Exchange | Listing | BatchWork]:
+    """What does an op."""
+    if op.startswith(PREFIX):
+        return BatchWork
+    return Listing if op == "list_models" else Exchange
 
 
 async def _beat(link: Link, desk: Desk, statm: int | None) -> None:

@@ -14,8 +14,8 @@ from contextlib import suppress
 
 from kruxos.launcher import linux
 
-ADDRESS_SPACE_BYTES = 4 * 1024**3
-"""Sixteen times what a busy worker maps. What goes wild ends with MemoryError here before the machine is out of it."""
+MAPPED_BYTES = 1024**3
+"""Addresses beside the memory that counts: libraries, stacks, arenas; four times what a busy worker maps."""
 DESCRIPTORS = 4096
 FILE_BYTES = 1024**3
 """Its log is the one file that it can write; it cannot fill the disk with it."""
@@ -23,11 +23,15 @@ FILE_BYTES = 1024**3
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
-def bound_resources() -> None:
-    """Sets the bounds; where a lower one is in force already, that stays."""
+def bound_resources(memory_bytes: int) -> None:
+    """Sets the bounds; where a lower one is in force already, that stays.
+
+    ``memory_bytes``: what goes wild ends with MemoryError near it, before the machine is out of memory. The supervisor,
+    which looks once a second, would come too late.
+    """
     for which, most in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, ADDRESS_SPACE_BYTES),
+        (resource.RLIMIT_AS, memory_bytes + MAPPED_BYTES),
         (resource.RLIMIT_NOFILE, DESCRIPTORS),
         (resource.RLIMIT_FSIZE, FILE_BYTES),
     ):

@@ -53,9 +53,9 @@ def prepare() -> list[str]:
     return readable()
 
 
-def put_on(places: Iterable[str], ports: Iterable[int], *, caged: bool) -> Cage:
+def put_on(places: Iterable[str], ports: Iterable[int], memory_bytes: int, *, caged: bool) -> Cage:
     """Confines this process, which is one thread, for good. Without ``caged`` only what no operator switches off."""
-    bound_resources()
+    bound_resources(memory_bytes)
     unreadable = linux.forbid_dumps()
     without_gains = linux.forbid_new_privileges()
     if not caged:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator
 
 import h11
 import pytest
 import trio
 
-from kruxos_workers.http import ClientLimits, PoolLimits, ProviderClient
+from kruxos_workers.http import ClientLimits, PoolLimits, ProviderClient, StreamedBody
 from tests.workers.http.helpers import closed, http, read, read_request, serving, under_trio
 
 EVENTS = 50
@@ -183,3 +184,22 @@ def has_ipv6_loopback() -> bool:
         except OSError:
             return False
         return True
+
+
+@under_trio
+async def test_a_body_that_is_read_while_it_goes_out_arrives_whole_and_at_the_root_if_wanted() -> None:
+    server = Server()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            await trio.lowlevel.checkpoint()
+            yield b"x" * 10_000
+
+    async with serving(server) as port:
+        with ProviderClient(http(port) + "/v1/unary") as client:
+            body = StreamedBody(400_000, pieces)
+            async with client.send("POST", "/files", {}, body) as answer:
+                assert await answer.read() == b"x" * 400_000
+            async with client.send("POST", "/v1/unary/x", {}, body, at_root=True) as answer:
+                assert await answer.read() == b"x" * 400_000
+    assert (server.connections, server.requests) == (1, 2)

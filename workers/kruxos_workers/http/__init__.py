@@ -11,6 +11,7 @@ from .failures import BodyFailure, BodyKind, SendFailure, SendKind
 from .network import Network, Stream
 from .origin import Proxy, proxy_from_url
 from .pool import PoolLimits, PoolStatistics
+from .request import StreamedBody
 from .timing import TimeLimit, Timing
 from .trust import system_roots, warm_up_tls
 
@@ -28,6 +29,7 @@ __all__ = [
     "SendFailure",
     "SendKind",
     "Stream",
+    "StreamedBody",
     "TimeLimit",
     "Timing",
     "TrioNetwork",

@@ -41,7 +41,7 @@ from .opening import Opener, proxy_credentials
 from .origin import Proxy, origin_from_url
 from .parsing import Head
 from .pool import Pool, PoolLimits, PoolStatistics
-from .request import checked_headers, encode_head
+from .request import StreamedBody, checked_headers, encode_head
 from .timing import TimeLimit, Timing
 from .trust import client_context
 
@@ -103,13 +103,16 @@ class ProviderClient:
         method: str,
         path: str,
         headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
+        body: bytes | StreamedBody = b"",
         *,
         on_sent: Callable[[], None] = _nothing,
         limit: TimeLimit | None = None,
         body_bytes_max: int | None = None,
+        at_root: bool = False,
     ) -> AsyncGenerator[Answer]:
         """One request, once. ``on_sent`` is called right before its first byte; any status but 3xx is an answer.
+
+        ``at_root``: the path stands at the origin's root, not behind the base path.
 
         Raises ``SendFailure`` where no answer comes, and ``BodyFailure`` inside the block. When ``limit`` passes, it
         is the one or the other by how far the exchange was.
@@ -118,7 +121,8 @@ class ProviderClient:
         answer: Answer | None = None
         finished = False
         with limit or nullcontext():
-            head = self._encode(method, path, headers or {}, len(body))
+            size = len(body) if isinstance(body, bytes) else body.length
+            head = self._encode(method, path, headers or {}, size, at_root=at_root)
             connection = await self._connect(timing)
             try:
                 answer = await self._ask(connection, method, head, body, timing, on_sent, body_bytes_max)
@@ -158,6 +162,11 @@ class ProviderClient:
         self.close()
 
     @property
+    def base_path(self) -> str:
+        """The path that every other path follows; it may be empty."""
+        return self._origin.base_path
+
+    @property
     def base_url(self) -> str:
         """What every path follows, without a slash at its end."""
         return f"{self._origin.scheme}://{self._origin.authority}{self._origin.base_path}"
@@ -167,12 +176,12 @@ class ProviderClient:
         """What the connections do."""
         return self._pool.statistics
 
-    def _encode(self, method: str, path: str, headers: Mapping[str, str], body_bytes: int) -> bytes:
+    def _encode(self, method: str, path: str, headers: Mapping[str, str], body_bytes: int, *, at_root: bool) -> bytes:
         try:
             merged = {**self._headers, **checked_headers(headers)}
             for name in self._credentials.names & merged.keys():
                 del merged[name]
-            return encode_head(method, self._origin, path, merged, body_bytes)
+            return encode_head(method, self._origin, path, merged, body_bytes, at_root=at_root)
         except BadRequestError as error:
             raise SendFailure("never_sent", error) from None
 
@@ -194,7 +203,7 @@ class ProviderClient:
         connection: Connection,
         method: str,
         head: bytes,
-        body: bytes,
+        body: bytes | StreamedBody,
         timing: Timing,
         on_sent: Callable[[], None],
         body_bytes_max: int | None,

@@ -13,6 +13,7 @@ from kruxos.errors import ProviderProtocolError, StreamInterruptedError
 from .failures import BodyFailure
 from .network import Stream, StreamBroken, StreamReset
 from .parsing import AnswerParser, Head, Truncated
+from .request import StreamedBody
 from .timing import Timing
 
 ONE_SEND_BYTES_MAX = 128 * 1024
@@ -43,7 +44,9 @@ class Connection:
         self._body = b""
         self._sent = False
 
-    async def ask(self, method: str, head: bytes, body: bytes, timing: Timing, on_sent: Callable[[], None]) -> Head:
+    async def ask(
+        self, method: str, head: bytes, body: bytes | StreamedBody, timing: Timing, on_sent: Callable[[], None]
+    ) -> Head:
         """Send a request and receive its answer's head; ``on_sent`` is called right before the first byte goes out.
 
         Raises one of ``NoHead``. A request that could not be sent whole may have been answered all the same.
@@ -51,7 +54,7 @@ class Connection:
         self._parser, self._timing, self._body, self._sent = AnswerParser(method), timing, b"", False
         timing.request_started_at = trio.current_time()
         on_sent()
-        if len(head) + len(body) <= ONE_SEND_BYTES_MAX:
+        if isinstance(body, bytes) and len(head) + len(body) <= ONE_SEND_BYTES_MAX:
             await self._send(head + body)
             answer = await self._receive_head()
         else:
@@ -126,9 +129,22 @@ class Connection:
             self._body = await self._receive()
         return self._parser.head
 
-    async def _receive_head_while_sending(self, head: bytes, body: bytes) -> Head:
+    async def _send_streamed(self, head: bytes, body: StreamedBody) -> None:
+        """The same for a body that is read while it goes out; one that its reader cuts short leaves the request so."""
+        try:
+            await self._stream.send_all(head)
+            async for piece in body.pieces():
+                await self._stream.send_all(piece)
+        except StreamBroken:
+            return
+        self._sent = True
+
+    async def _receive_head_while_sending(self, head: bytes, body: bytes | StreamedBody) -> Head:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._send, head + body)
+            if isinstance(body, bytes):
+                nursery.start_soon(self._send, head + body)
+            else:
+                nursery.start_soon(self._send_streamed, head, body)
             result = await self._head_or_failure()
             nursery.cancel_scope.cancel()
         if isinstance(result, Exception):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
 
 from kruxos.errors import BadRequestError
 
@@ -19,6 +20,14 @@ _METHOD = re.compile(r"[A-Z]+")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedBody:
+    """A body that is not in memory: exactly ``length`` bytes, in the pieces that ``pieces`` gives while it is sent."""
+
+    length: int
+    pieces: Callable[[], AsyncIterator[bytes]]
 
 
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -38,11 +47,17 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return checked
 
 
-def encode_head(method: str, origin: Origin, path: str, headers: Mapping[str, str], body_bytes: int) -> bytes:
-    """A request's head but for the lines that authenticate it and the empty one. ``headers`` are checked ones."""
+def encode_head(
+    method: str, origin: Origin, path: str, headers: Mapping[str, str], body_bytes: int, *, at_root: bool = False
+) -> bytes:
+    """A request's head but for the lines that authenticate it and the empty one. ``headers`` are checked ones.
+
+    ``at_root``: the path does not follow the base path.
+    """
     if not _METHOD.fullmatch(method):
         raise BadRequestError("the method of a request must be capital letters", field="method")
-    first = f"{method} {origin.target(path)} HTTP/1.1\r\nhost: {origin.authority}\r\n".encode("ascii")
+    target = (replace(origin, base_path="") if at_root else origin).target(path)
+    first = f"{method} {target} HTTP/1.1\r\nhost: {origin.authority}\r\n".encode("ascii")
     length = b"content-length: %d\r\n" % body_bytes if body_bytes or method in _WITH_BODY else b""
     return first + encode_lines(headers) + length
 

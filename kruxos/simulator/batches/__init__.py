@@ -1,0 +1,1 @@
+"""The batch services of Anthropic, OpenAI and Gemini."""
