@@ -14,6 +14,7 @@ NOUNS = {
     "serve": "run the gateway",
     "status": "what the gateway, its vault and its providers' workers do now",
     "verify": "check that everything is as it should be",
+    "dashboard": "the dashboard in a browser, by a one-time link",
     "chat": "ask a model, from the terminal",
     "model": "providers: add, list, test, remove, defaults",
     "vault": "providers' keys, and where the vault's own key is kept",

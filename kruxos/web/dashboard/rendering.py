@@ -1,0 +1,68 @@
+"""Templates to pages. All values are escaped; no page has a script or a style of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from kruxos import __version__
+from kruxos.cli import moments
+
+_HERE = Path(__file__).parent
+ASSETS: Mapping[str, str] = {"kruxos.css": "text/css; charset=utf-8", "kruxos.js": "text/javascript; charset=utf-8"}
+NAVIGATION = (
+    ("/dashboard", "Workers"),
+    ("/dashboard/calls", "Calls"),
+    ("/dashboard/usage", "Usage"),
+    ("/dashboard/agents", "Agents"),
+    ("/dashboard/batches", "Batches"),
+    ("/dashboard/events", "Events"),
+    ("/dashboard/settings/providers", "Settings"),
+)
+
+
+def page(template: str, values: Mapping[str, Any]) -> str:
+    """A page as text."""
+    now = time.time()
+    known = {"notes": [], "form_word": "", "path": "", "navigation": NAVIGATION, "version": __version__, "now": now}
+    return _environment().get_template(template).render(known | dict(values))
+
+
+@cache
+def asset(name: str) -> bytes:
+    """A file that pages load."""
+    return (_HERE / "assets" / name).read_bytes()
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, auto_reload=False,
+    )  # fmt: skip
+    made.filters |= {
+        "ago": lambda at, now: moments.ago(at, now) or "never",
+        "span": moments.span,
+        "day": moments.day,
+        "clock": moments.clock,
+        "size": moments.size,
+        "money": lambda cost: moments.money(cost) or "–",
+        "count": count,
+        "words": lambda code: str(code).replace("_", " "),
+    }
+    return made
+
+
+def count(number: float | None) -> str:
+    """A number that fits into a narrow column: ``940``, ``12.4k``, ``3.1M``."""
+    if number is None:
+        return "–"
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if number >= limit:
+            return f"{number / (1e3 if unit == 'k' else limit):.1f}{unit}"
+    return f"{number:,.0f}"
