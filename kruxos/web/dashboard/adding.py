@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from typing import Any
 
 from starlette.responses import Response
@@ -55,7 +56,7 @@ async def _form(asked: Asked, kind: str, given: dict[str, str], problem: Trouble
         "addressed": CANONICAL[offer.type] in ("openai", "ollama", "openrouter"),
         "address": offer.base_url or TYPES[CANONICAL[offer.type]].base_url,
         "models": await _known_models(asked, kind, offer),
-        "given": given,
+        "given": defaultdict(str, given),
         "terms": TERMS,
         "vault": vault,
         "asks_passphrase": await asked.asks_passphrase(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from starlette.responses import Response
@@ -10,6 +11,8 @@ from kruxos.config.model import ROLE_NAMES
 from kruxos.messages import THINKING_EFFORTS
 from kruxos.web.dashboard.desk import Asked, Trouble
 from kruxos.web.dashboard.workers import budget
+
+FALLBACKS = ("any", "local_only", "same_billing", "none")
 
 
 async def show_all(asked: Asked) -> Response:
@@ -24,7 +27,7 @@ async def _list(asked: Asked, problem: Trouble | None = None) -> Response:
     values: dict[str, Any] = {
         "agents": agents,
         "problem": problem,
-        "given": dict(asked.form) if problem is not None else {},
+        "given": defaultdict(str, asked.form),
         "asks_passphrase": await asked.asks_passphrase(),
         "providers": [each["name"] for each in (await asked.operate("model.list"))["providers"]],
     }
@@ -61,7 +64,7 @@ async def _page(asked: Asked, problem: Trouble | None = None) -> Response:
         "agent": agent,
         "problem": problem,
         "roles": ROLE_NAMES,
-        "fallbacks": ("any", "none"),
+        "fallbacks": FALLBACKS,
         "efforts": ("default", *THINKING_EFFORTS),
         "asks_passphrase": await asked.asks_passphrase(),
     }

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +27,7 @@ from kruxos.web.guard import SECURITY_HEADERS
 if TYPE_CHECKING:
     from kruxos.web.site import Site
 
+LOG = logging.getLogger("kruxos.web.dashboard")
 HOME = "/dashboard"
 FORM_BYTES_MAX = 64 * 1024
 FORM_FIELDS_MAX = 64
@@ -164,6 +166,10 @@ class Desk:
                 return await view(asked)
             except Trouble as found:
                 return asked.show("trouble.html", found.status, trouble=found)
+            except Exception:  # noqa: BLE001 - a person gets a page, and the log the rest
+                LOG.exception("the page %s failed", request.url.path)
+                fault = Trouble("This is a fault of KruxOS.", "its log, logs/web.log, has more: please report it", 500)
+                return asked.show("trouble.html", fault.status, trouble=fault)
 
         return answer
 

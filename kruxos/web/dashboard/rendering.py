@@ -14,7 +14,11 @@ from kruxos import __version__
 from kruxos.cli import moments
 
 _HERE = Path(__file__).parent
-ASSETS: Mapping[str, str] = {"kruxos.css": "text/css; charset=utf-8", "kruxos.js": "text/javascript; charset=utf-8"}
+ASSETS: Mapping[str, str] = {
+    "kruxos.css": "text/css; charset=utf-8",
+    "kruxos.js": "text/javascript; charset=utf-8",
+    "kruxos.svg": "image/svg+xml",
+}
 NAVIGATION = (
     ("/dashboard", "Workers"),
     ("/dashboard/calls", "Calls"),
