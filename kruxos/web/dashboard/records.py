@@ -20,7 +20,7 @@ async def calls(asked: Asked) -> Response:
     query = asked.request.query_params
     narrow = {name: query.get(name) or None for name in ("agent", "provider")}
     found = await asked.operate("call.list", limit=CALLS, **narrow)
-    rows = [dict(each) | {"timeline": timeline(each["attempts"], each["duration_ms"])} for each in found["calls"]]
+    rows = [dict(each) | {"timeline": timeline(each["attempts"], each["duration_ms"] or 0)} for each in found["calls"]]
     return asked.show("calls.html", calls=rows[::-1], narrow=narrow, width=TIMELINE_WIDTH)
 
 
