@@ -26,7 +26,7 @@ MODELS = """\
 providers:
   claude-api: {{type: anthropic, base_url: "{root}", model: claude-sonnet-4-6, label: Claude Sonnet 4.6}}
   openai-api: {{type: openai, profile: openai, base_url: "{root}/v1", model: gpt-5.4, label: GPT-5.4}}
-  deepseek: {{type: openai, profile: deepseek, base_url: "{root}/deepseek", model: deepseek-chat, label: DeepSeek V3}}
+  deepseek: {{type: openai, base_url: "{root}/v1", model: deepseek-chat, label: DeepSeek V3}}
   gemini-api: {{type: gemini, base_url: "{root}/v1beta", model: gemini-2.5-flash, label: Gemini 2.5 Flash}}
   groq: {{type: openai, base_url: "{root}/v1", model: gpt-5-mini, headers: {{x-simulate: "429 retry_after=180"}}}}
   mistral: {{type: openai, base_url: "{root}/v1", model: gpt-4o}}
@@ -48,7 +48,7 @@ DARK = ("workers", "usage")
 
 def main() -> None:
     """Takes all pictures."""
-    with Simulator("--requests-per-minute", "60", "--input-tokens-per-minute", "40000") as simulator:
+    with Simulator("--model", "deepseek-chat", "--requests-per-minute", "12", "--input-tokens-per-minute", "40000") as simulator:
         home = Path(tempfile.mkdtemp())
         made = Installation.make(home, MODELS.format(root=simulator.root).replace("port: 0", "port: 7800"))
         make_up_the_past(made)

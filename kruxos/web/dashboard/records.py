@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from kruxos.web.dashboard.charts import TIMELINE_WIDTH, share, timeline
 from kruxos.web.dashboard.desk import Asked
+from kruxos.web.dashboard.usage import INPUT_TOKENS
 
 CALLS = 50
 EVENTS = 100
@@ -20,8 +21,18 @@ async def calls(asked: Asked) -> Response:
     query = asked.request.query_params
     narrow = {name: query.get(name) or None for name in ("agent", "provider")}
     found = await asked.operate("call.list", limit=CALLS, **narrow)
-    rows = [dict(each) | {"timeline": timeline(each["attempts"], each["duration_ms"] or 0)} for each in found["calls"]]
+    rows = [_call(each) for each in found["calls"]]
     return asked.show("calls.html", calls=rows[::-1], narrow=narrow, width=TIMELINE_WIDTH)
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call with its timeline; ``input_tokens`` are those that are known, None where none are."""
+    usage = call["usage"]
+    known = [each for name in INPUT_TOKENS if (each := usage[name]) is not None]
+    return dict(call) | {
+        "timeline": timeline(call["attempts"], call["duration_ms"] or 0),
+        "input_tokens": sum(known) if known else None,
+    }
 
 
 async def batches(asked: Asked) -> Response:

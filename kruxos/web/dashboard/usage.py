@@ -13,6 +13,7 @@ from kruxos.web.dashboard.charts import CHART_HEIGHT, CHART_WIDTH, bars, last_da
 from kruxos.web.dashboard.desk import Asked
 
 DAYS = (7, 30, 90)
+INPUT_TOKENS = ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens")
 _DAY_S = 86_400.0
 
 
@@ -46,8 +47,7 @@ def _usd(row: Mapping[str, Any]) -> float:
 
 
 def _input(row: Mapping[str, Any]) -> int:
-    names = ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens")
-    return sum(int(row.get(name, 0)) for name in names)
+    return sum(int(row.get(name, 0)) for name in INPUT_TOKENS)
 
 
 def _cached_share(row: Mapping[str, Any]) -> float:
