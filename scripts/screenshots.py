@@ -48,7 +48,9 @@ DARK = ("workers", "usage")
 
 def main() -> None:
     """Takes all pictures."""
-    with Simulator("--model", "deepseek-chat", "--requests-per-minute", "12", "--input-tokens-per-minute", "40000") as simulator:
+    with Simulator(
+        "--model", "deepseek-chat", "--requests-per-minute", "12", "--input-tokens-per-minute", "40000"
+    ) as simulator:
         home = Path(tempfile.mkdtemp())
         made = Installation.make(home, MODELS.format(root=simulator.root).replace("port: 0", "port: 7800"))
         make_up_the_past(made)
@@ -60,7 +62,7 @@ def main() -> None:
 
 def make_up_the_past(made: Installation) -> None:
     """Six days of usage."""
-    dice, now = random.Random(7), time.time()  # noqa: S311 - made up, not secret
+    dice, now = random.Random(7), time.time()
     ledger = Ledger.open(DataDirectory(made.kruxos.root), now)
     for number in range(420):
         agent = dice.choice(list(AGENTS))

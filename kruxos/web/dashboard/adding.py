@@ -90,7 +90,9 @@ async def add(asked: Asked) -> Response:
     except Trouble as found:
         return await _form(asked, kind, given, found)
     roles = f" It is the default for {', '.join(done['default_for'])}." if done["default_for"] else ""
-    asked.session.tell(f"Added {done['name']} with {done['model']}.{roles}", "; ".join([*done["told"], "test it below"]))
+    asked.session.tell(
+        f"Added {done['name']} with {done['model']}.{roles}", "; ".join([*done["told"], "test it below"])
+    )
     return asked.go(f"/settings/providers/{done['name']}")
 
 

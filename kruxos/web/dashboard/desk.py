@@ -1,8 +1,8 @@
 """What every page goes through: who asks, what a form says, how the gateway is asked, and what the answer is sent with.
 
-    request -> cookie -> session          else: the page that says how to sign in
-    POST    -> bounded body -> form word  else: refused, nothing done
-    verb    -> guarded? passphrase of this session -> control socket -> result, or ``Trouble`` in plain words
+request -> cookie -> session          else: the page that says how to sign in
+POST    -> bounded body -> form word  else: refused, nothing done
+verb    -> guarded? passphrase of this session -> control socket -> result, or ``Trouble`` in plain words
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ class Asked:
 def trouble(error: KruxosError) -> Trouble:
     """An error of the gateway in words for a page."""
     if isinstance(error, GatewayUnreachableError):
-        return Trouble("The gateway does not answer.", "start it with `kruxos serve`; this page comes back by itself", 503)
+        return Trouble(
+            "The gateway does not answer.", "start it with `kruxos serve`; this page comes back by itself", 503
+        )
     message, fix = split_fix(error.message)
     fix = fix or ("" if error.recovery in message else error.recovery)
     if isinstance(error, VaultLockedError):
@@ -166,16 +168,15 @@ class Desk:
                 return await view(asked)
             except Trouble as found:
                 return asked.show("trouble.html", found.status, trouble=found)
-            except Exception:  # noqa: BLE001 - a person gets a page, and the log the rest
+            except Exception:
                 LOG.exception("the page %s failed", request.url.path)
                 fault = Trouble("This is a fault of KruxOS.", "its log, logs/web.log, has more: please report it", 500)
                 return asked.show("trouble.html", fault.status, trouble=fault)
 
         return answer
 
-
     async def enter(self, request: Request) -> Response:
-        """The one-time link. The cookie comes with a page that leads on: a redirect would count as the link's site's."""
+        """The one-time link. The cookie comes with a page that leads on: a redirect would count as another site's."""
         token = request.query_params.get("token", "")
         try:
             entered = (await self._site.operate("web.enter", {"token": token}))["entered"]

@@ -19,6 +19,7 @@ ASSETS: Mapping[str, str] = {
     "kruxos.js": "text/javascript; charset=utf-8",
     "kruxos.svg": "image/svg+xml",
 }
+UNKNOWN = "\N{EN DASH}"
 NAVIGATION = (
     ("/dashboard", "Workers"),
     ("/dashboard/calls", "Calls"),
@@ -55,7 +56,7 @@ def _environment() -> Environment:
         "day": moments.day,
         "clock": moments.clock,
         "size": moments.size,
-        "money": lambda cost: moments.money(cost) or "–",
+        "money": lambda cost: moments.money(cost) or UNKNOWN,
         "count": count,
         "words": lambda code: str(code).replace("_", " "),
     }
@@ -65,7 +66,7 @@ def _environment() -> Environment:
 def count(number: float | None) -> str:
     """A number that fits into a narrow column: ``940``, ``12.4k``, ``3.1M``."""
     if number is None:
-        return "–"
+        return UNKNOWN
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if number >= limit:
             return f"{number / (1e3 if unit == 'k' else limit):.1f}{unit}"

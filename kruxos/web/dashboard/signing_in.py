@@ -1,8 +1,8 @@
 """Signing in to a subscription from a page: a process asks the issuer, a thread hears it, the page shows how it stands.
 
-    asking -> pending           the code is here, with the page where it is typed
-    pending -> done             approved, and stored by the gateway
-    asking, pending -> failed   denied, expired, unreachable, not stored (then revoked), or given up here
+asking -> pending           the code is here, with the page where it is typed
+pending -> done             approved, and stored by the gateway
+asking, pending -> failed   denied, expired, unreachable, not stored (then revoked), or given up here
 """
 
 from __future__ import annotations

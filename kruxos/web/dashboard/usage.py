@@ -28,7 +28,9 @@ async def show(asked: Asked) -> Response:
     values: dict[str, Any] = {
         "days": days,
         "choices": DAYS,
-        "cost": bars([(day, _usd(row), 0.0, f"{day}: {moments.money(row.get('cost', {})) or 'nothing'}") for day, row in rows]),
+        "cost": bars(
+            [(day, _usd(row), 0.0, f"{day}: {moments.money(row.get('cost', {})) or 'nothing'}") for day, row in rows]
+        ),
         "tokens": bars([_token_bar(day, row) for day, row in rows]),
         "width": CHART_WIDTH,
         "height": CHART_HEIGHT,
