@@ -67,8 +67,9 @@ def make_up_the_past(made: Installation) -> None:
     for number in range(420):
         agent = dice.choice(list(AGENTS))
         fresh, cached = dice.randint(300, 2500), dice.choice((0, dice.randint(1000, 9000)))
-        usage = Usage(uncached_input_tokens=fresh, cache_read_tokens=cached, output_tokens=dice.randint(100, 900))
-        cost = Decimal(fresh * 3 + cached * 3 // 10 + usage.output_tokens * 15) / 1_000_000
+        written = dice.randint(100, 900)
+        usage = Usage(uncached_input_tokens=fresh, cache_read_tokens=cached, output_tokens=written)
+        cost = Decimal(fresh * 3 + cached * 3 // 10 + written * 15) / 1_000_000
         at = now - DAY_S * (1 + 5 * dice.random() ** 1.3)
         models = {"claude-api": "claude-sonnet-4-6", "deepseek": "deepseek-chat", "openai-api": "gpt-5.4"}
         ledger.writer.append(Call(

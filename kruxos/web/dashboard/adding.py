@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from kruxos.client import ControlClient
 from kruxos.cli.login import TERMS
+from kruxos.client import ControlClient
 from kruxos.config.resolve import TYPES
 from kruxos.dialects.profiles import PROFILES
 from kruxos.operations.issuing import Issuer

@@ -34,8 +34,30 @@ NAVIGATION = (
 def page(template: str, values: Mapping[str, Any]) -> str:
     """A page as text."""
     now = time.time()
-    known = {"notes": [], "form_word": "", "path": "", "navigation": NAVIGATION, "version": __version__, "now": now}
+    known: dict[str, Any] = {
+        "notes": [],
+        "form_word": "",
+        "path": "",
+        "navigation": NAVIGATION,
+        "version": __version__,
+        "now": now,
+    }
     return _environment().get_template(template).render(known | dict(values))
+
+
+def ago(at: float | None, now: float) -> str:
+    """How long ago; ``never``."""
+    return moments.ago(at, now) or "never"
+
+
+def money(cost: Mapping[str, str]) -> str:
+    """Amounts by currency, or a dash."""
+    return moments.money(cost) or UNKNOWN
+
+
+def words(code: str) -> str:
+    """An error code, or a name of a protocol, as people write it."""
+    return code.replace("_", " ")
 
 
 @cache
@@ -50,16 +72,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    made.filters |= {
-        "ago": lambda at, now: moments.ago(at, now) or "never",
-        "span": moments.span,
-        "day": moments.day,
-        "clock": moments.clock,
-        "size": moments.size,
-        "money": lambda cost: moments.money(cost) or UNKNOWN,
-        "count": count,
-        "words": lambda code: str(code).replace("_", " "),
-    }
+    made.filters.update(_FILTERS)
     return made
 
 
@@ -71,3 +84,15 @@ def count(number: float | None) -> str:
         if number >= limit:
             return f"{number / (1e3 if unit == 'k' else limit):.1f}{unit}"
     return f"{number:,.0f}"
+
+
+_FILTERS: dict[str, Any] = {
+    "ago": ago,
+    "span": moments.span,
+    "day": moments.day,
+    "clock": moments.clock,
+    "size": moments.size,
+    "money": money,
+    "count": count,
+    "words": words,
+}
