@@ -347,9 +347,10 @@ class AllProvidersUnavailableError(GatewayError):
 
 
 class OverloadedError(GatewayError):
-    """The gateway holds as much as it may."""
+    """The gateway holds as much as it may, for all providers or for one."""
 
     code = "overloaded"
+    moves_on = True
     recovery = "try again at retry_at"
 
 

@@ -20,6 +20,14 @@ from kruxos.fields import Fields
 
 _LENGTH = struct.Struct(">I")
 _NIL = b"\xc0"
+_PACKER = msgpack.Packer()
+_KEPT_BYTES_MAX = 64 * 1024
+"""A packer keeps a buffer as long as its longest frame: one that lives as long as the process packs short ones."""
+
+_CAPS: dict[str, Any] = {
+    "max_str_len": wire.HEADER_BYTES_MAX, "max_bin_len": wire.MESSAGE_BYTES_MAX, "max_array_len": 100_000,
+    "max_map_len": 100_000, "max_ext_len": 0, "strict_map_key": True,
+}  # fmt: skip
 
 _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "str": lambda source, name: source.text(name, limit=65_536),
@@ -49,18 +57,19 @@ def _header_of(cls: type[wire.Frame]) -> list[tuple[str, Any, Callable[[Fields, 
     return spec
 
 
-_BY_KIND = {cls.kind: (cls, _header_of(cls)) for cls in wire.KINDS}
+_HEADERS = {cls.kind: _header_of(cls) for cls in wire.KINDS}
+_BY_KIND = {cls.kind: (cls, {name: read for name, _, read in _HEADERS[cls.kind]}) for cls in wire.KINDS}
 
 
-def encode(frame: wire.Frame) -> bytes:
-    """One frame as bytes. Raises ``TooLargeError`` over the cap of a message."""
-    _, spec = _BY_KIND[frame.kind]
+def encode(frame: wire.Frame, number: int | None = None) -> bytes:
+    """One frame as bytes, under ``number`` where its id is another there. Raises ``TooLargeError`` over the cap."""
     header: dict[str, Any] = {}
-    for name, default, _ in spec:
+    for name, default, _ in _HEADERS[frame.kind]:
         value = getattr(frame, name)
         if value != default:
             header[name] = value
-    data = msgpack.packb([frame.kind, frame.id, header, frame.body])
+    packer = _PACKER if len(frame.body) <= _KEPT_BYTES_MAX else msgpack.Packer()
+    data = packer.pack([frame.kind, frame.id if number is None else number, header, frame.body])
     if len(data) > wire.MESSAGE_BYTES_MAX:
         raise TooLargeError(f"a frame of {len(data)} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
     return data
@@ -84,7 +93,21 @@ def decode_message(data: bytes) -> list[wire.Frame]:
     return [frame for value in values if (frame := _frame(value)) is not None]
 
 
+def _value(data: bytes) -> Any:
+    try:
+        return msgpack.unpackb(data, **_CAPS)
+    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        raise BadRequestError(f"not a frame: {type(error).__name__}") from None
+
+
 def _values(data: bytes) -> list[Any]:
+    try:
+        return [msgpack.unpackb(data, **_CAPS)]  # most messages are one frame; this is half the work
+    except (ValueError, msgpack.exceptions.UnpackException):
+        return _several(data)
+
+
+def _several(data: bytes) -> list[Any]:
     unpacker = _unpacker(len(data) + 1)
     unpacker.feed(data)
     unpacker.feed(_NIL)  # swallowed by a frame that is cut off: then the last value is not nil
@@ -98,9 +121,7 @@ def _values(data: bytes) -> list[Any]:
 
 
 def _unpacker(size: int) -> msgpack.Unpacker:
-    return msgpack.Unpacker(
-        max_buffer_size=max(size, 1), max_str_len=wire.HEADER_BYTES_MAX, max_bin_len=wire.MESSAGE_BYTES_MAX,
-        max_array_len=100_000, max_map_len=100_000, max_ext_len=0, strict_map_key=True)  # fmt: skip
+    return msgpack.Unpacker(max_buffer_size=max(size, 1), **_CAPS)
 
 
 def _frame(value: Any) -> wire.Frame | None:
@@ -114,12 +135,13 @@ def _frame(value: Any) -> wire.Frame | None:
         raise BadRequestError("a frame's id is a whole number from 0", field="id")
     if not isinstance(body, bytes):
         raise BadRequestError("a frame's body is bytes", field="body")
-    cls, spec = known
+    cls, readers = known
     if not header and isinstance(header, dict):
-        return cls(id=number, body=body)
+        return cls(number, body)
     source = Fields(header, "header")
-    values = {name: read(source, name) for name, _, read in spec if source.has(name)}
-    return cls(id=number, body=body, **values)
+    given = cast("dict[str, Any]", header)
+    values = {name: readers[name](source, name) for name in given if name in readers and given[name] is not None}
+    return cls(number, body, **values)
 
 
 def encode_link(frame: wire.Frame) -> bytes:
@@ -149,7 +171,11 @@ class LinkDecoder:
             if have - at - _LENGTH.size < length:
                 break
             start = at + _LENGTH.size
-            frames += decode_message(bytes(buffer[start : start + length]))
+            with memoryview(buffer) as view:
+                data = bytes(view[start : start + length])
+            frame = _frame(_value(data))
+            if frame is not None:
+                frames.append(frame)
             at = start + length
         if at:
             del buffer[:at]

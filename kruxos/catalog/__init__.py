@@ -8,7 +8,7 @@ it; ``replacement`` tells what took a retired model's place, ``moved`` where a p
 
 from .addresses import moved
 from .models import Model, Prices, Thinking, lookup, models
-from .pricing import price
+from .pricing import flat, price, with_reported
 from .shelf import Replacement, Shelf, day_of, ending, replacement
 
 __all__ = [
@@ -19,9 +19,11 @@ __all__ = [
     "Thinking",
     "day_of",
     "ending",
+    "flat",
     "lookup",
     "models",
     "moved",
     "price",
     "replacement",
+    "with_reported",
 ]

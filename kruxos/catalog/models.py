@@ -65,6 +65,9 @@ class Model:
     another model does; ``retires``: it will. ``successor_effort`` is the effort at which the successor does what this
     model did by itself. ``misspellings`` are names that are in use but never were a model's. ``first_event_s`` is how
     long its first word may take, where that is longer than usual. ``abilities``: tools, images, documents, json.
+    ``cache_minimum``: tokens of the shortest prefix that a cache keeps. ``cache_retention``: how it is told to keep
+    prefixes for long: either (``prompt_cache_retention`` 24h or in_memory), 24h (that alone), options
+    (``prompt_cache_options``), or empty: not known.
     """
 
     profile: str
@@ -90,6 +93,8 @@ class Model:
     misspellings: tuple[str, ...] = ()
     first_event_s: float | None = None
     abilities: tuple[str, ...] = ()
+    cache_minimum: int | None = None
+    cache_retention: str = ""
     note: str = ""
 
     @property

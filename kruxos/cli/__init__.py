@@ -1,7 +1,8 @@
 """The command line: ``kruxos``.
 
 main        the entry: finds the noun, loads its file, turns every failure into words and an exit code
-one file a noun: serve, status, chat, model, vault, worker, agent, usage, simulate, version
+one file a noun: setup, serve, status, chat, model, vault, worker, agent, usage, service, simulate, version and so on
+user_service, starting, found_keys, local_models   what setup and service do on this machine
 *_view      what a noun shows, as pure functions of what the gateway said
 parsing, asking, failing, operating, terminal, table, moments   what the nouns share
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,13 @@ exit codes:
   0 done    1 failed    2 wrong usage    3 the gateway is not running    130 interrupted"""
 
 _FIX = "\n  fix: "
+_FULL = "free space where the data directory is: `kruxos verify` shows how much there is"
+_MENDS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: "set KRUXOS_DATA_DIR to a directory on a disk that can be written",
+    errno.EACCES: "run this as the user who owns it, or set KRUXOS_DATA_DIR to a directory of your own",
+}
 
 
 class CommandError(Exception):
@@ -53,7 +62,7 @@ def tell_failure(error: BaseException) -> int:
             tell(*split_fix(str(error)))
         case OSError():
             where = f": {error.filename}" if error.filename else ""
-            tell(f"{error.strerror or type(error).__name__}{where}")
+            tell(f"{error.strerror or type(error).__name__}{where}", _MENDS.get(error.errno or 0, ""))
         case _:
             tell(f"this is a fault of KruxOS: {type(error).__name__} {_place(error)}", "report it with this line")
     return FAILED
@@ -73,6 +82,11 @@ def _tell_kruxos(error: KruxosError) -> int:
         fix = "the gateway that runs is of another version: stop `kruxos serve` and start it again"
     fix = fix or ("" if error.recovery in message else error.recovery)
     message = message.removesuffix(f": {error.recovery}") if error.recovery == fix else message
+    disabled = [each.provider for each in error.attempts if each.message == "skipped: disabled"]
+    if error.code == "no_provider" and disabled:
+        fix = f"kruxos model enable {disabled[0]}"
+    if isinstance(error, GatewayUnreachableError) and os.environ.get("KRUXOS_DATA_DIR"):
+        fix = f"{fix or error.recovery}; if one runs, KRUXOS_DATA_DIR names another directory than the one it was given"
     if isinstance(error, AllProvidersUnavailableError):
         told = dict.fromkeys(f"  {each.provider}: {each.message or each.outcome}" for each in error.attempts)
         message = "\n".join([message, *told])

@@ -10,6 +10,7 @@ from typing import Any
 from kruxos.cli import asking, login, operating
 from kruxos.cli import model_standing as standing
 from kruxos.cli.failing import FAILED, OK, USAGE, CommandError
+from kruxos.cli.local_models import settle_model
 from kruxos.cli.model_view import (
     added_lines,
     catalog_lines,
@@ -28,6 +29,7 @@ TEST_WITHIN_S = 120.0
 REMOTE_WITHIN_S = 70.0
 ANSWER_GRACE_S = 10.0
 """How much longer than the call the gateway's answer about it may take."""
+LOCAL_TYPES = ("local", "ollama")
 TYPES = "anthropic, openai, openai-codex, gemini, deepseek, glm, grok, mistral, groq, openrouter, local"
 
 
@@ -69,6 +71,8 @@ def _add(arguments: argparse.Namespace) -> int:
         added = operating.operate("model.add", wanted)
     operating.say(*added_lines(added))
     operating.note(added["told"])
+    if added["in_force"] and arguments.model is None and added["type"] in LOCAL_TYPES:
+        operating.note(settle_model(added))
     return OK
 
 

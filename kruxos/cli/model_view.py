@@ -34,7 +34,15 @@ _KEYS = {
     "not_needed": Cell("not needed", "dim"),
 }
 _LOGINS = {"stored": Cell("signed in"), "missing": Cell("not signed in", "bad")}
-_STATES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
+_STATES = {
+    "ready": "good",
+    "starting": "warn",
+    "backoff": "warn",
+    "failed": "bad",
+    "stopped": "dim",
+    "idle": "dim",
+    "disabled": "dim",
+}
 
 
 def added_lines(added: Mapping[str, Any]) -> list[str]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kruxos.cli import asking
 from kruxos.cli.failing import OK
+from kruxos.cli.progress import waiting
 from kruxos.cli.terminal import clean, plain, styled, terminal_of
+
+if TYPE_CHECKING:
+    from kruxos.config.secret import Secret
 
 PASSPHRASE = "passphrase"  # noqa: S105 - a name, not one
 """The field that an error names where the operator is to show the vault's passphrase."""
@@ -23,16 +27,22 @@ def operate(name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s:
 
     given = {key: value for key, value in (arguments or {}).items() if value is not None}
     options: dict[str, Any] = {} if timeout_s is None else {"timeout_s": timeout_s}
-    if asking.at_terminal():
-        options["ask_passphrase"] = asking.vault_passphrase
-    do = partial(perform, DataDirectory.find())
-    try:
+    with waiting(f"{name.replace('.', ' ')} is under way") as end_waiting:
+
+        def ask_passphrase() -> Secret:
+            end_waiting()
+            return asking.vault_passphrase()
+
+        if asking.at_terminal():
+            options["ask_passphrase"] = ask_passphrase
+        do = partial(perform, DataDirectory.find())
+        try:
+            return do(name, given, **options)
+        except VaultLockedError as error:
+            if error.detail.field != PASSPHRASE or not asking.at_terminal():
+                raise
+        do("vault.unlock", {PASSPHRASE: ask_passphrase().reveal()})
         return do(name, given, **options)
-    except VaultLockedError as error:
-        if error.detail.field != PASSPHRASE or not asking.at_terminal():
-            raise
-    do("vault.unlock", {PASSPHRASE: asking.vault_passphrase().reveal()})
-    return do(name, given, **options)
 
 
 def ask_gateway(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

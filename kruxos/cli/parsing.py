@@ -9,7 +9,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 from kruxos.cli import failing
 
@@ -17,13 +17,43 @@ _CHOICES = re.compile(r"invalid choice: .* \(choose from (.*)\)", re.DOTALL)
 _INVALID = re.compile(r"(invalid \w+ value): .*", re.DOTALL)
 
 
+def commands_of(action: argparse.Action) -> dict[str, Parser]:
+    """The commands that an action of ``add_subparsers`` has; none for any other."""
+    choices: Any = action.choices
+    return dict(cast("dict[str, Parser]", choices)) if isinstance(choices, dict) else {}
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written; names and what they are for on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Counts in that commands stand further in, which argparse forgets for the longest one."""
+        super().add_argument(action)
+        longest = max(map(len, commands_of(action)), default=0) + 2 * self._indent_increment
+        self._action_max_length = max(self._action_max_length, longest)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser of the house."""
+    """A parser of the house. ``summary`` says in a few words what the command is for."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        self.summary = ""
+        options.setdefault("formatter_class", _Help)
         options.setdefault("allow_abbrev", False)
         super().__init__(**options)
+
+    @property
+    def actions(self) -> list[argparse.Action]:
+        """Its options and arguments, and, as the last, its commands."""
+        return list(self._actions)
+
+    @property
+    def commands(self) -> dict[str, Parser]:
+        """The commands below it, by name."""
+        return {name: below for each in self._actions for name, below in commands_of(each).items()}
 
     def error(self, message: str) -> NoReturn:
         """Tells what is wrong with the command, and leaves."""
@@ -69,6 +99,7 @@ def add_noun(subparsers: Subparsers, name: str, summary: str, verbs: Sequence[Ve
         parser = below.add_parser(
             verb.name, help=verb.summary, description=verb.text or verb.summary, epilog=example_text(verb.examples)
         )
+        parser.summary = verb.summary
         if verb.options is not None:
             verb.options(parser)
         parser.set_defaults(verb=verb.run, closest=parser)

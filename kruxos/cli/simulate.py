@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kruxos.cli.parsing import Subparsers
+from kruxos.cli.parsing import Subparsers, example_text
 from kruxos.simulator import command
 
 
@@ -16,6 +16,8 @@ def add_parser(subparsers: Subparsers) -> None:
         description="A local server that behaves like Anthropic and OpenAI: answers, limits, refusals and faults.",
     )
     command.add_arguments(parser)
+    examples = "kruxos simulate\nkruxos simulate --port 0 --fast\nkruxos simulate --fault '429 retry_after=2 times=3'"
+    parser.epilog = f"{parser.epilog}\n{example_text(examples)}"
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -17,14 +17,14 @@ RECENT_S = 900.0
 GATEWAY_KEYS = (
     "running", "version", "pid", "started_at", "data_directory", "draining", "vault", "defaults", "workers", "agents",
     "sessions", "calls", "defaults_until", "budgets", "launcher_pid", "launcher_restarts", "config_problem", "notices",
-    "web",
+    "web", "tasks", "shed", "bounds",
 )  # fmt: skip
 VAULT_KEYS = ("state", "key_kept_in", "records", "reason")
 WEB_KEYS = ("state", "reason", "since", "pid", "restarts", "address", "socket", "doors")
 WORKER_KEYS = (
     "provider", "type", "model", "state", "reason", "since", "pid", "restarts", "last_exit", "in_flight", "draining",
     "cooling_until", "cooling_reason", "last_error", "last_error_at", "rss_bytes", "memory_max_bytes", "isolation",
-    "retry_at", "remains",
+    "retry_at", "remains", "waiting", "waiting_peak", "cache",
 )  # fmt: skip
 
 SCHEMA = """\
@@ -41,13 +41,19 @@ SCHEMA = """\
   notices            a list of texts
   web                the web process: state (off, starting, ready, backoff), reason, since, pid, restarts, address (a
                      URL), socket (a path), doors (whether agents may call through it); null: the gateway does not run
+  tasks              the supervisor's tasks: about a dozen, and a few for each worker and session
+  shed               calls refused as overloaded before anything was begun for them, since the start
+  bounds             every place that holds something for others, by name: now, peak (since the start), most
   workers            one object a provider, in the order of models.yaml:
     provider, type, model
-    state            stopped, starting, ready, backoff, failed, disabled; reason: an error code, or words
+    state            stopped, idle, starting, ready, backoff, failed, disabled; reason: an error code, or words
     since, pid, restarts, last_exit, in_flight, draining
     rss_bytes, memory_max_bytes       memory of the process that takes calls, and what it may hold before it is replaced
+    waiting, waiting_peak             calls that wait in it for a limit or a place, and the most that ever did
     cooling_until, cooling_reason     until when the provider asked to be left alone, and why
     retry_at         when a worker that failed is started again by itself
+    cache            its prompt cache: counts (expected, hits, missed, missed_CAUSE, unexplained), last_miss; empty:
+                     nothing is known yet
     last_error, last_error_at         the last failed attempt: an error code, and when
     remains          what its provider told: what, model, left, limit, unit (requests, tokens, percent, a currency),
                      resets_at, as_of; amounts are decimal text
@@ -65,7 +71,15 @@ _COLUMNS = (
     Column("LAST ERROR", gives=True, optional=True),
     Column("MEMORY", right=True, optional=True),
 )
-_STYLES = {"ready": "good", "starting": "warn", "backoff": "warn", "failed": "bad", "stopped": "dim", "disabled": "dim"}
+_STYLES = {
+    "ready": "good",
+    "starting": "warn",
+    "backoff": "warn",
+    "failed": "bad",
+    "stopped": "dim",
+    "idle": "dim",
+    "disabled": "dim",
+}
 _MENDED_HERE = frozenset({
     "invalid_credentials", "insufficient_funds", "permission_denied", "model_not_found", "provider_misconfigured",
     "provider_unreachable", "quota_exhausted", "needs_login",
@@ -162,7 +176,8 @@ def _facts(status: Mapping[str, Any], now: float, terminal: Terminal) -> Iterato
     for each in status.get("budgets") or ():
         yield "Budget", f"{each['of']} {each['name']}".strip() + f" {used_text(each, now)}"
     if running:
-        yield "Calls", f"{status['calls']} under way"
+        shed = f", {status['shed']} refused in overload" if status.get("shed") else ""
+        yield "Calls", f"{status['calls']} under way{shed}"
         yield "Uptime", span(now - status["started_at"])
     web = web_line(status.get("web"))
     if web:
@@ -291,6 +306,19 @@ def _worker_todo(worker: Mapping[str, Any], defaults: Mapping[str, str], now: fl
     elif worker["last_error"] in _MENDED_HERE and now - (worker["last_error_at"] or 0) < RECENT_S:
         advice = advise(worker["last_error"], name, kind=worker["type"], model=model)
         yield name, f"{advice.message} (its last call failed {ago(worker['last_error_at'], now)})", advice.fix
+    elif _missed(worker, now):
+        yield name, _missed(worker, now), ""
+
+
+def _missed(worker: Mapping[str, Any], now: float) -> str:
+    """That the prompt cache was missed lately, by whom and why; empty where it was not."""
+    cache: dict[str, Any] = worker.get("cache") or {}
+    counts: dict[str, int] = cache.get("counts") or {}
+    last: dict[str, Any] = cache.get("last_miss") or {}
+    if not last or now - last["at"] > RECENT_S:
+        return ""
+    share = f"{counts['missed']} of {counts['expected']} prompt cache hits that were expected were missed"
+    return f"{share}; the last one of {last['agent'] or 'an unnamed agent'}, {ago(last['at'], now)}: {last['cause']}"
 
 
 def _advice_lines(each: tuple[str, str, str], terminal: Terminal) -> list[str]:

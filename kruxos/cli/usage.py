@@ -17,6 +17,7 @@ from kruxos.cli.terminal import Terminal, terminal_of
 
 DIMENSIONS = ("agent", "provider", "model", "day")
 _NUMBERS = ("CALLS", "FAILED", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")
+_SAVINGS = ("CALLS", "INPUT", "FROM CACHE", "COST", "SAVED")
 
 _CSV_COUNTS = (
     "calls", "failed_calls", "unpriced_calls", "billed_maybe_calls", "uncached_input_tokens", "cache_read_tokens",
@@ -42,6 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--until", metavar="WHEN", help="likewise (now)")
     parser.add_argument("--agent", help="this agent alone")
     parser.add_argument("--provider", help="this provider alone")
+    parser.add_argument("--savings", action="store_true", help="what caches and batches saved against the plain price")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, with the same names as in Python")
     form.add_argument("--csv", action="store_true", help="print CSV: a line for each group and currency")
@@ -67,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif not found["rows"]:
         operating.say("Nothing was used.")
     else:
-        operating.show(usage_lines(found, terminal_of(sys.stdout)))
+        lines = savings_lines if arguments.savings else usage_lines
+        operating.show(lines(found, terminal_of(sys.stdout)))
     return OK
 
 
@@ -101,6 +104,23 @@ def usage_lines(found: dict[str, Any], terminal: Terminal) -> list[str]:
             [Cell(text, "bold") for text in [*(["total", *[""] * (len(by) - 1)] if by else []), *_numbers(total)]]
         )
     return [*table(columns, rows, terminal), *_footnotes(total)]
+
+
+def savings_lines(found: dict[str, Any], terminal: Terminal) -> list[str]:
+    """What was paid beside what the same tokens had cost without caches and batches."""
+    by: list[str] = found["by"]
+    columns = [Column(word.upper(), gives=True) for word in by] + [Column(word, right=True) for word in _SAVINGS]
+    rows: list[list[Any]] = [[*(row[word] for word in by), *_saved(row)] for row in found["rows"]]
+    if len(rows) > 1:
+        total = ["total", *[""] * (len(by) - 1)] if by else []
+        rows.append([Cell(text, "bold") for text in [*total, *_saved(found["total"])]])
+    return [*table(columns, rows, terminal), *_footnotes(found["total"])]
+
+
+def _saved(row: dict[str, Any]) -> list[str]:
+    inputs = row["uncached_input_tokens"] + row["cache_read_tokens"] + row["cache_write_tokens"]
+    share = f"{100 * row['cache_read_tokens'] / inputs:.0f} %" if inputs else "-"
+    return [f"{row['calls']:,}", f"{inputs:,}", share, money(row["cost"]), money(row["saved"])]
 
 
 def _numbers(row: dict[str, Any]) -> list[str]:

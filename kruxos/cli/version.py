@@ -6,12 +6,13 @@ import argparse
 import platform
 
 from kruxos import __version__
-from kruxos.cli.parsing import Subparsers, add_json
+from kruxos.cli.parsing import Subparsers, add_json, example_text
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """The command's options."""
-    add_json(subparsers.add_parser("version", description="The version of KruxOS, and what it runs on."))
+    examples = example_text("kruxos version\nkruxos version --json")
+    add_json(subparsers.add_parser("version", description="The version, and what it runs on.", epilog=examples))
 
 
 def run(arguments: argparse.Namespace) -> int:

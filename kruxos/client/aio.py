@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from kruxos.client.aio_batches import AsyncBatches
     from kruxos.client.aio_connector import Connector, EventStream
+    from kruxos.client.call import TokenCount
     from kruxos.client.options import CallOptions
     from kruxos.events import Reply
 
@@ -77,7 +78,7 @@ class Client:
         """As ``stream``, for an answer that comes whole: all its events at its end."""
         return self._open_connector().stream(prompt, options, is_streamed=False)
 
-    async def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> int:
+    async def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> TokenCount:
         """How many input tokens the request has, as the provider counts or, failing that, as the gateway estimates."""
         return await self._open_connector().count_tokens(prompt, options)
 

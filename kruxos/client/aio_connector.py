@@ -13,7 +13,7 @@ import anyio
 
 from kruxos import wire
 from kruxos.client.aio_line import Line, open_line
-from kruxos.client.call import Call, token_count
+from kruxos.client.call import Call, TokenCount, token_count
 from kruxos.client.options import CallOptions, opening
 from kruxos.client.session import OPEN_ATTEMPTS, Retrying, hello_question
 from kruxos.client.settings import Settings
@@ -54,7 +54,7 @@ class Connector:
         """A call whose answer comes whole."""
         return await self._ask(opening("chat", prompt, options))
 
-    async def count_tokens(self, prompt: str | None, options: CallOptions) -> int:
+    async def count_tokens(self, prompt: str | None, options: CallOptions) -> TokenCount:
         """How many input tokens a request has."""
         return token_count(await self._ask(opening("count_tokens", prompt, options)))
 

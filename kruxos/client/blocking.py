@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kruxos.client.blocking_batches import BlockingBatches
     from kruxos.client.blocking_connector import BlockingEventStream
+    from kruxos.client.call import TokenCount
     from kruxos.client.options import CallOptions
     from kruxos.events import Reply
 
@@ -64,7 +65,7 @@ class BlockingClient:
         """Asks, and gives the answer's events as they come: ``with client.stream("hi") as events: ...``."""
         return self._connector.stream(prompt, options)
 
-    def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> int:
+    def count_tokens(self, prompt: str | None = None, /, **options: Unpack[CallOptions]) -> TokenCount:
         """How many input tokens the request has, as the provider counts or, failing that, as the gateway estimates."""
         return self._connector.count_tokens(prompt, options)
 

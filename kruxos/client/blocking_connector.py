@@ -15,7 +15,7 @@ from weakref import WeakSet
 from kruxos import wire
 from kruxos.client.address import session_path
 from kruxos.client.blocking_line import Line
-from kruxos.client.call import Call, token_count
+from kruxos.client.call import Call, TokenCount, token_count
 from kruxos.client.options import CallOptions, opening
 from kruxos.client.session import HELLO_S, OPEN_ATTEMPTS, Retrying, hello_question, read_welcome
 from kruxos.client.settings import Settings
@@ -46,7 +46,7 @@ class Connector:
         """A call whose answer comes whole."""
         return self._ask(opening("chat", prompt, options))
 
-    def count_tokens(self, prompt: str | None, options: CallOptions) -> int:
+    def count_tokens(self, prompt: str | None, options: CallOptions) -> TokenCount:
         """How many input tokens a request has."""
         return token_count(self._ask(opening("count_tokens", prompt, options)))
 

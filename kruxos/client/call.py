@@ -190,8 +190,23 @@ def _notice(value: dict[str, Any]) -> Notice:
     return Notice(str(value.get("code", "")), str(value.get("message", "")), value.get("data") or {})
 
 
-def token_count(reply: Reply) -> int:
+class TokenCount(int):
+    """A number of input tokens. ``is_estimate``: the provider does not count, and ``notices`` say how far it is off."""
+
+    provider: str
+    model: str
+    notices: list[Notice]
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether it is not the provider's own count."""
+        return any(notice.code == "estimated" for notice in self.notices)
+
+
+def token_count(reply: Reply) -> TokenCount:
     """The answer to ``count_tokens``."""
     if reply.usage is None:
         raise errors.InternalError("the gateway's count holds no usage")
-    return reply.usage.input_tokens
+    count = TokenCount(reply.usage.input_tokens)
+    count.provider, count.model, count.notices = reply.provider, reply.model, reply.notices
+    return count

@@ -19,7 +19,8 @@ from kruxos.client.address import unreachable
 from kruxos.errors import GatewayUnreachableError
 from kruxos.wire import MESSAGE_BYTES_MAX
 
-RECEIVE_BYTES = 256 * 1024
+RECEIVE_BYTES = 64 * 1024
+"""A larger buffer is one that the allocator asks the kernel for and gives back, at every receive."""
 NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 """For ``send``: a peer that left is an error, never a SIGPIPE, whatever the agent does with its signals."""
 CONNECT_ATTEMPTS = 100

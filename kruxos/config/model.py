@@ -21,6 +21,8 @@ Auth = Literal["api_key", "oauth", "none"]
 Dialect = Literal["anthropic", "openai-responses", "openai-chat", "gemini", "ollama"]
 Isolation = Literal["required", "best_effort", "off"]
 RetiredModels = Literal["translate", "refuse"]
+CacheWord = Literal["auto", "off"]
+Retention = Literal["extended", "24h", "in_memory"]
 RoleName = Literal["chat", "autonomous", "fallback"]
 
 ROLE_NAMES: tuple[RoleName, ...] = ("chat", "autonomous", "fallback")
@@ -59,7 +61,8 @@ class Provider:
     path, None the system's. ``memory_max_bytes`` is the cap of its worker. ``isolation``: what its worker
     does where this system cannot put the whole cage on. ``oauth_issuer`` is who gives and renews the tokens of a login,
     ``oauth_client_id`` as whom we ask there; None where one signs in otherwise. ``catalog`` is what the operator states
-    of models, by id: fields as ``kruxos.catalog.Shelf`` takes them.
+    of models, by id: fields as ``kruxos.catalog.Shelf`` takes them. ``cache``: whether prompt caches are looked after;
+    ``prompt_cache_retention``: what autonomous calls wish for, None: ``extended``.
     """
 
     name: str
@@ -75,6 +78,8 @@ class Provider:
     time_limits: TimeLimits = TimeLimits()
     model_aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     retired_models: RetiredModels = "translate"
+    cache: CacheWord = "auto"
+    prompt_cache_retention: Retention | None = None
     catalog: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     proxy: str | None = None

@@ -99,6 +99,8 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         time_limits=TimeLimits(**fields.time_limits.model_dump()) if fields.time_limits else TimeLimits(),
         model_aliases=dict(fields.model_aliases or {}),
         retired_models=fields.retired_models or inherited.retired_models,
+        cache=fields.cache or "auto",
+        prompt_cache_retention=fields.prompt_cache_retention,
         catalog=_catalog(fields, report),
         headers=dict(fields.headers or {}),
         proxy=proxy,

@@ -13,7 +13,16 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails
 
 from kruxos.config.addresses import AddressError, parse_address
@@ -139,17 +148,50 @@ def _check_headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def _shown(schema: dict[str, Any]) -> WithJsonSchema:
+    """What editors are told of a type whose check is a function: never stricter than that."""
+    return WithJsonSchema(schema)
+
+
 Text = Annotated[str, Field(max_length=_TEXT_CHARS_MAX), AfterValidator(_check_text)]
 ProviderName = Annotated[str, Field(pattern=f"^{PROVIDER_NAME.pattern}$")]
-Url = Annotated[str, AfterValidator(_check_address)]
-Proxy = Annotated[str, AfterValidator(_check_proxy)]
-FilePath = Annotated[Text, AfterValidator(_check_path)]
+Url = Annotated[str, AfterValidator(_check_address), _shown({"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"})]
+Proxy = Annotated[
+    str, AfterValidator(_check_proxy), _shown({"type": "string", "pattern": "^(none$|[Hh][Tt][Tt][Pp][Ss]?://)"})
+]
+FilePath = Annotated[Text, AfterValidator(_check_path), _shown({"type": "string", "pattern": "^/"})]
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Price = Annotated[str, BeforeValidator(_price)]
+Price = Annotated[
+    str,
+    BeforeValidator(_price),
+    _shown(
+        {
+            "anyOf": [{"type": "number", "minimum": 0, "maximum": _PRICE_MAX}, {"type": "string"}],
+            "description": "US dollars for a million tokens",
+        }
+    ),
+]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-Memory = Annotated[int, BeforeValidator(_memory_bytes), Field(ge=_MEMORY_MIN_BYTES, le=2**50)]
-User = Annotated[int | str, PlainValidator(_check_user)]
+Memory = Annotated[
+    int,
+    BeforeValidator(_memory_bytes),
+    Field(ge=_MEMORY_MIN_BYTES, le=2**50),
+    _shown(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": _MEMORY_MIN_BYTES, "maximum": 2**50},
+                {"type": "string", "pattern": f"^{_MEMORY.pattern}$"},
+            ],
+            "description": "a size such as 512MB or 1GiB",
+        }
+    ),
+]
+User = Annotated[
+    int | str,
+    PlainValidator(_check_user),
+    _shown({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{_USER_NAME.pattern}$"}]}),
+]
 ClientId = Annotated[str, AfterValidator(_check_client_id)]
 IsolationWord = Literal["required", "best_effort", "off"]
 CapTexts = Annotated[tuple[Cap, ...], PlainValidator(_caps)]
@@ -214,6 +256,8 @@ class ProviderFields(_Level):
     time_limits: TimeLimitFields | None = None
     model_aliases: dict[Text, Text] | None = None
     retired_models: Literal["translate", "refuse"] | None = None
+    cache: Literal["auto", "off"] | None = None
+    prompt_cache_retention: Literal["extended", "24h", "in_memory"] | None = None
     catalog: Annotated[dict[Text, ModelFields | None], Field(max_length=_STATED_MODELS_MAX)] | None = None
     headers: Headers | None = None
     proxy: Proxy | None = None
@@ -278,6 +322,28 @@ class TopFields(_Level):
     budgets: CapTexts | None = None
     alerts: AlertFields | None = None
     telemetry: TelemetryFields | None = None
+
+
+def json_schema() -> dict[str, Any]:
+    """models.yaml as a JSON Schema (draft 2020-12), for editors: what is wrong by it is wrong here too."""
+    schema = TopFields.model_json_schema()
+    entry = ProviderFields.model_json_schema()
+    schema["$defs"] = dict(
+        sorted({**schema.get("$defs", {}), **entry.pop("$defs", {}), "ProviderFields": entry}.items())
+    )
+    schema["properties"]["providers"] = {
+        "anyOf": [
+            {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{PROVIDER_NAME.pattern}$"},
+                "additionalProperties": {"$ref": "#/$defs/ProviderFields"},
+            },
+            {"type": "null"},
+        ],
+        "description": "by name: small letters, digits and . _ -",
+    }
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "models.yaml of KruxOS"}
+    return head | {key: value for key, value in schema.items() if key != "title"}
 
 
 _LEVELS: dict[str, type[BaseModel]] = {

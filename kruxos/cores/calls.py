@@ -20,7 +20,7 @@ from kruxos.cores.idempotency import KEY_CHARS_MAX, Entry, Idempotency, digest
 from kruxos.cores.policing import Purse, Steward, permitted
 from kruxos.cores.policy import Random, RetryBudget
 from kruxos.cores.ports import Clock, Providers, Timer, Timers
-from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan, stay
+from kruxos.cores.routing import AgentFacts, Plan, RoutingFacts, Wish, make_plan, stay
 from kruxos.errors import (
     BY_CODE,
     BadRequestError,
@@ -34,6 +34,7 @@ from kruxos.errors import (
     SlowConsumerError,
     TooLargeError,
 )
+from kruxos.gauge import Gauge
 
 SLOW_WITHIN_S = 60.0
 CALLS_MAX = 20_000
@@ -111,7 +112,10 @@ class CallTable:
         self._clock, self._random = clock, random
         self._calls: dict[int, Running] = {}
         self._count = 0
-        self._request_bytes = 0
+        self.under_way = Gauge(CALLS_MAX)
+        self.request_bytes = Gauge(wire.BODIES_BYTES_MAX)
+        self.shed = 0
+        """Calls that were refused as ``overloaded`` before anything was begun for them."""
         self.facts = facts
         self.keys = Idempotency()
         self.conversations = Conversations()
@@ -125,12 +129,16 @@ class CallTable:
         """Starts a call, or joins the one with its key; its number names it in ``leave``. 0: it is over already."""
         try:
             self._admit(frame)
+            wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
+            plan = permitted(make_plan(wish, agent, self.facts), agent, self.steward.prices, self._clock.unix())
             if frame.key is not None:
-                return self._open_keyed(frame, frame.key, agent, reader)
+                return self._open_keyed(frame, frame.key, plan, agent, reader)
+            self._shed(frame, plan)
         except KruxosError as error:
+            self.shed += isinstance(error, OverloadedError)
             reader.close(wire.Error(error=error.to_wire(), failure="never_sent"))
             return 0
-        running = self._add(frame, agent, reader)
+        running = self._add(frame, plan, agent, reader)
         self._step(running, words.Begin())
         return running.number
 
@@ -141,11 +149,24 @@ class CallTable:
             raise BadRequestError(f"a key has 1 to {KEY_CHARS_MAX} characters", field="key")
         if self.draining:
             raise DrainingError("the gateway is stopping")
-        full = self._request_bytes + len(frame.body) > wire.BODIES_BYTES_MAX
+        full = self.request_bytes.now + len(frame.body) > wire.BODIES_BYTES_MAX
         if full or len(self._calls) >= CALLS_MAX:
             raise OverloadedError("the gateway holds as much as it may", retry_at=self._clock.unix() + OVERLOAD_PAUSE_S)
 
-    def _open_keyed(self, frame: wire.Open, key: str, agent: AgentFacts, reader: Reader) -> int:
+    def _shed(self, frame: wire.Open, plan: Plan) -> None:
+        """In overload most calls end here, so it costs little: nothing is begun, and nothing written down.
+
+        Who said to wait for a place does so as any other call. Raises ``OverloadedError``.
+        """
+        if not plan.candidates or frame.wait_s:
+            return
+        outlooks = [self._providers.outlook(each.provider, each.model) for each in plan.candidates]
+        if all(outlook.standing == "full" for outlook in outlooks):
+            names = " and ".join(candidate.provider for candidate in plan.candidates)
+            retry_at = self._clock.unix() + OVERLOAD_PAUSE_S
+            raise OverloadedError(f"as many calls wait for {names} as may", retry_at=retry_at)
+
+    def _open_keyed(self, frame: wire.Open, key: str, plan: Plan, agent: AgentFacts, reader: Reader) -> int:
         strict = "strict" if frame.strict_model else None
         request = digest(frame.body, frame.op, frame.provider, frame.model, frame.role, frame.fallback, strict)
         claim, entry = self.keys.claim(agent.name, key, request, self._count + 1, self._clock.now())
@@ -160,7 +181,7 @@ class CallTable:
             case "join":
                 return self._join(entry, reader)
             case "fresh":
-                running = self._add(frame, agent, reader)
+                running = self._add(frame, plan, agent, reader)
                 begin = partial(self._step, running, words.Begin())
                 self._books.persist(agent.name, key, request, running.core.terms.call_id, begin)
                 return running.number
@@ -172,12 +193,10 @@ class CallTable:
         running.readers.append(reader)
         return running.number
 
-    def _add(self, frame: wire.Open, agent: AgentFacts, reader: Reader) -> Running:
+    def _add(self, frame: wire.Open, plan: Plan, agent: AgentFacts, reader: Reader) -> Running:
         now, unix = self._clock.now(), self._clock.unix()
         self._count += 1
         within_s = CALL_WITHIN_S if frame.deadline_s is None else max(0.0, frame.deadline_s)
-        wish = Wish(frame.provider, frame.model, frame.role, frame.strict_model, frame.fallback)
-        plan = permitted(make_plan(wish, agent, self.facts), agent, self.steward.prices, unix)
         stays_with = self.conversations.stays_with(_thread(frame, agent), now)
         terms = words.Terms(
             call_id=new_call_id(unix, self._random),
@@ -192,9 +211,11 @@ class CallTable:
         purse = Purse(self.steward, self._providers, agent, frame, self._clock.unix)
         core = Call(terms, purse, self._random, now, self.budget)
         home = plan.candidates[0].provider if plan.candidates else ""
+        frame = replace(frame, role=frame.role or agent.role)  # workers know no agents
         running = Running(self._count, core, purse, frame, agent, [reader], unix, home)
         self._calls[running.number] = running
-        self._request_bytes += len(frame.body)
+        self.under_way.set(len(self._calls))
+        self.request_bytes.add(len(frame.body))
         return running
 
     def leave(self, number: int, reader: Reader) -> None:
@@ -323,7 +344,8 @@ class CallTable:
                 timer.cancel()
         running.purse.close()
         if self._calls.pop(running.number, None) is not None:
-            self._request_bytes -= len(running.frame.body)
+            self.under_way.set(len(self._calls))
+            self.request_bytes.add(-len(running.frame.body))
         if self.draining and not self._calls:
             self.emptied()
 
@@ -357,7 +379,7 @@ class CallTable:
 
     def statistics(self) -> Statistics:
         """What the table holds now."""
-        return Statistics(len(self._calls), self._request_bytes, len(self.keys), self.keys.held_bytes)
+        return Statistics(len(self._calls), self.request_bytes.now, len(self.keys), self.keys.held_bytes.now)
 
     def in_flight_of(self, agent: str) -> int:
         """How many calls of the agent are under way."""

@@ -16,9 +16,13 @@ from kruxos.cores.ports import Sink
 from kruxos.cores.recovery import Recovery
 from kruxos.cores.routing import Outlook
 from kruxos.cores.supervision import Announce, Supervision
-from kruxos.errors import BY_CODE
+from kruxos.errors import BY_CODE, OverloadedError
 from kruxos.fields import Fields
 
+CALLS_MAX = 1064
+"""What a worker takes that has not told yet: a thousand that wait, and its first window of calls at once."""
+FULL_PAUSE_S = 1.0
+"""One whose worker is full may be asked again after this."""
 FEW = 4
 """So many calls at once are no rush: one that recovers takes them without a lot, and a single one as its probe."""
 
@@ -59,7 +63,7 @@ CarrierT = TypeVar("CarrierT", bound=Carrier)
 
 @dataclass(slots=True)
 class Desk(Generic[CarrierT]):
-    """The calls of one provider. ``current`` is the process that takes new ones."""
+    """The calls of one provider. ``current`` is the process that takes new ones, at most ``calls_max`` at once."""
 
     name: str
     core: Supervision
@@ -70,6 +74,9 @@ class Desk(Generic[CarrierT]):
     waiting: dict[int, tuple[wire.Open, Sink]] = field(default_factory=dict[int, tuple[wire.Open, Sink]])
     health: wire.Health = field(default_factory=wire.Health)
     recovery: Recovery = field(default_factory=Recovery)
+    calls_max: int = CALLS_MAX
+    probes: dict[str, int] = field(default_factory=dict[str, int])
+    """By place that is half open, the call that tries it."""
 
     # Calls
 
@@ -77,7 +84,11 @@ class Desk(Generic[CarrierT]):
         """Hands one attempt to the provider; ``number`` names it. The sink may hear of its loss before this returns."""
         if self.core.state not in ("ready", "starting"):
             sink.on_lost("not running")
-        elif self.current is None:
+            return
+        for name in ("", frame.model or self.model):
+            if name in self.recovery.pauses and not self._is_tried(name):
+                self.probes[name] = number
+        if self.current is None:
             self.waiting[number] = (frame, sink)
         else:
             _send_open(self.current, number, frame, sink)
@@ -145,35 +156,52 @@ class Desk(Generic[CarrierT]):
         """
         if (self.current is process or self.current is None) and not process.forgotten:
             self.recovery.told(cooling_of(frame), unix)
+            self.probes = {name: number for name, number in self.probes.items() if name in self.recovery.pauses}
             self.health = frame
 
     def forget_limits(self) -> None:
         """What was learned of the provider's limits is dropped, and what its processes still say of them."""
-        self.health, self.recovery = wire.Health(), Recovery()
+        self.health, self.recovery, self.probes = wire.Health(), Recovery(), {}
         for process in self.processes.values():
             process.forgotten = True
+
+    def _is_tried(self, name: str) -> bool:
+        """Whether a call is under way whose end tells if the place is well again."""
+        number = self.probes.get(name)
+        return number in self.waiting or any(number in process.in_flight for process in self.processes.values())
 
     @property
     def busy(self) -> int:
         """How many attempts it has, those that wait for a worker among them."""
         return len(self.waiting) + sum(len(process.in_flight) for process in self.processes.values())
 
+    def _held(self) -> int:
+        """How many attempts wait for a worker, or are with the one that takes calls."""
+        return len(self.waiting) if self.current is None else len(self.current.in_flight)
+
     def outlook(self, model: str | None, now: float, unix: float) -> Outlook:
         """How things stand with the provider (``kruxos.cores.routing.HealthView``)."""
         core = self.core
-        if core.state == "ready":
-            return self._ready_outlook(("", model or self.model), unix)
-        if core.state == "starting":
-            return Outlook(core.state)
-        code = core.reason if core.reason in BY_CODE else "worker_lost"
-        retry_at = None if core.start_at is None else unix + max(0.0, core.start_at - now)
-        return Outlook(core.state, code, core.reason or core.state, retry_at)
+        if core.state in ("ready", "starting") and self._held() >= self.calls_max:
+            return Outlook("full", OverloadedError.code, "as many calls wait for it as may", unix + FULL_PAUSE_S)
+        match core.state:
+            case "ready" | "idle":
+                return self._ready_outlook(("", model or self.model), unix)
+            case "starting":
+                return Outlook("starting")
+            case state:
+                code = core.reason if core.reason in BY_CODE else "worker_lost"
+                retry_at = None if core.start_at is None else unix + max(0.0, core.start_at - now)
+                return Outlook(state, code, core.reason or state, retry_at)
 
     def _ready_outlook(self, places: tuple[str, str], unix: float) -> Outlook:
         for name in places:
             pause = self.recovery.cooling(name, unix)
             if pause is not None:
                 return Outlook("cooling", pause.reason, "asked to wait", pause.until)
+        tried = [self.recovery.pauses[name] for name in places if name in self.recovery.pauses and self._is_tried(name)]
+        if tried:  # whoever came behind its probe would wait for how that ends
+            return Outlook("ready", tried[0].reason, "it is being tried again with another call", share=0.0)
         share, code = min(self.recovery.share(name, unix) for name in places)
         few = 1 if any(name in self.recovery.pauses for name in places) else FEW
         if share >= 1.0 or self.busy < few:
@@ -187,9 +215,9 @@ def _send_open(process: Carrier, number: int, frame: wire.Open, sink: Sink) -> N
         return
     process.in_flight[number] = sink
     process.link.send(wire.Open(
-        id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, model=frame.model,
-        deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation, call_id=frame.call_id,
-        thinking_effort=frame.thinking_effort,
+        id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, role=frame.role,
+        model=frame.model, deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation,
+        call_id=frame.call_id, thinking_effort=frame.thinking_effort,
     ))  # fmt: skip
 
 

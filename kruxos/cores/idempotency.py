@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kruxos import wire
+from kruxos.gauge import Gauge
 
 KEEP_S = 24 * 3600.0
 ANSWERS_BYTES_MAX = 64 * 1024 * 1024
@@ -51,7 +52,9 @@ class Idempotency:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
-        self._bytes = 0
+        self._answered: OrderedDict[tuple[str, str], Entry] = OrderedDict()
+        """Those of which an answer is held, the oldest answer first."""
+        self.held_bytes = Gauge(ANSWERS_BYTES_MAX)
 
     def claim(self, agent: str, key: str, request: bytes, call: int, now: float) -> tuple[Claim, Entry]:
         """What becomes of a call with this key. ``fresh``: it is the key's first, and the key is taken now."""
@@ -85,38 +88,34 @@ class Idempotency:
         if entry is not None:
             entry.last, entry.call = last, None
             self._grow(entry, len(last.body))
+            self._answered[agent, key] = entry
+            self._make_room(0)
 
     def release(self, agent: str, key: str) -> None:
         """The call surely cost nothing: the key is free again."""
         entry = self._entries.pop((agent, key), None)
         if entry is not None:
-            self._bytes -= entry.bytes
+            self.held_bytes.add(-entry.bytes)
 
     def _grow(self, entry: Entry, more: int) -> None:
+        self._make_room(more)
         entry.bytes += more
-        self._bytes += more
-        for old in self._entries.values():
-            if self._bytes <= ANSWERS_BYTES_MAX:
-                return
-            if old.call is None:
-                self._forget_answer(old)
+        self.held_bytes.add(more)
 
-    def _forget_answer(self, entry: Entry) -> None:
-        self._bytes -= entry.bytes
-        entry.bodies, entry.last, entry.bytes = [], None, 0
+    def _make_room(self, more: int) -> None:
+        while self._answered and self.held_bytes.now + more > ANSWERS_BYTES_MAX:
+            _, old = self._answered.popitem(last=False)
+            self.held_bytes.add(-old.bytes)
+            old.bodies, old.last, old.bytes = [], None, 0
 
     def _expire(self, now: float) -> None:
         while self._entries:
             name, oldest = next(iter(self._entries.items()))
             if oldest.call is not None or (now - oldest.at < KEEP_S and len(self._entries) <= KEYS_MAX):
                 return
-            self._bytes -= oldest.bytes
+            self._answered.pop(name, None)
+            self.held_bytes.add(-oldest.bytes)
             del self._entries[name]
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of answers held."""
-        return self._bytes
 
     def __len__(self) -> int:
         return len(self._entries)

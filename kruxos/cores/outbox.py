@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from kruxos import framing, wire
 
 CALL_BYTES_MAX = 4 * 1024 * 1024
+CALL_BYTES_PAUSE = 3 * 1024 * 1024
+"""Where a call's worker is told to pause: what is on its way by then fits below the bound."""
 CALL_BYTES_RESUME = 1024 * 1024
 TAKE_BYTES_AIM = 256 * 1024
 
@@ -37,6 +39,8 @@ class Outbox:
         self._order: deque[_Waiting] = deque()
         self._held: set[int] = set()
         self.queued_bytes = 0
+        self.call_bytes_peak = 0
+        """The most that ever waited of one call."""
 
     def __bool__(self) -> bool:
         return bool(self._direct or self._order)
@@ -53,7 +57,8 @@ class Outbox:
         call.bodies.append(body)
         call.bytes += len(body)
         self.queued_bytes += len(body)
-        if call.bytes > CALL_BYTES_MAX and not call.paused:
+        self.call_bytes_peak = max(self.call_bytes_peak, call.bytes)
+        if call.bytes > CALL_BYTES_PAUSE and not call.paused:
             call.paused = True
             return True
         return False
@@ -84,7 +89,7 @@ class Outbox:
                 self._order.append(call)
 
     def put_last(self, number: int, frame: wire.Frame) -> None:
-        """A call's last frame."""
+        """A call's last frame; ``number`` stands for its id."""
         call = self._waiting(number)
         call.last = frame
         call.bytes += len(frame.body)
@@ -144,7 +149,7 @@ class Outbox:
             self._order.append(call)
             return frames
         if call.last is not None:
-            frames.append(framing.encode(call.last))
+            frames.append(framing.encode(call.last, call.number))
             self._forget(call, len(call.last.body))
             call.last = None
         del self._calls[call.number]

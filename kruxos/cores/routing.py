@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 from kruxos.cores.caps import Policy
 from kruxos.errors import BY_CODE
 
-Standing = Literal["ready", "starting", "cooling", "backoff", "failed", "stopped"]
+Standing = Literal["ready", "starting", "full", "cooling", "backoff", "failed", "stopped"]
 
 DEFAULT_ROLE = "chat"
 ROLES = ("chat", "autonomous", "fallback")

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from kruxos import wire
-from kruxos.cores.idempotency import digest
 from kruxos.errors import BadRequestError, KruxosError, OverloadedError
 
 CALLS_MAX = 4096
@@ -75,7 +74,7 @@ class Session:
 
     agent: str
     state: Literal["open", "over"] = "open"
-    _calls: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    _calls: dict[int, wire.Open] = field(default_factory=dict[int, wire.Open])
 
     @property
     def open_calls(self) -> int:
@@ -105,16 +104,15 @@ class Session:
                 return self.broken(BadRequestError(f"an agent does not send {frame.kind} frames"))
 
     def _open(self, frame: wire.Open) -> list[Command]:
-        same = digest(frame.body, frame.op, frame.provider, frame.model, frame.key)
         known = self._calls.get(frame.id)
-        if known == same:
+        if known is not None and _is_same(known, frame):
             return []
         if error := self._refusal(frame, known):
             return [Answer(wire.Error(id=frame.id, error=error.to_wire(), failure="never_sent"))]
-        self._calls[frame.id] = same
+        self._calls[frame.id] = frame
         return [OpenCall(frame)]
 
-    def _refusal(self, frame: wire.Open, known: bytes | None) -> KruxosError | None:
+    def _refusal(self, frame: wire.Open, known: wire.Open | None) -> KruxosError | None:
         if frame.id == 0:
             return BadRequestError("a call needs a number from 1", field="id")
         if known is not None:
@@ -140,3 +138,9 @@ class Session:
         self.state = "over"
         cancelled: list[Command] = [CancelCall(number) for number in self._calls]
         return [*cancelled, End()]
+
+
+def _is_same(known: wire.Open, frame: wire.Open) -> bool:
+    """Whether a call is asked for again; the time that it has left may be another by now."""
+    ours = (known.op, known.provider, known.model, known.key, known.body)
+    return ours == (frame.op, frame.provider, frame.model, frame.key, frame.body)

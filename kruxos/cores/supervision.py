@@ -17,6 +17,9 @@ The provider's state and its only moves:
     ready    -> stopped               somebody stops it
     backoff  -> starting | stopped    the wait is over; or somebody starts or stops it
     failed   -> starting | stopped    the probe every five minutes; or somebody starts or stops it
+    stopped  -> idle                  it has no process until somebody asks for it
+    ready    -> idle                  nobody has asked for it for long
+    idle     -> starting | stopped    somebody asks for it; or somebody stops it
 
 A restart by an operator is a hand-over: the provider stays ``ready`` while the successor starts; when that is ready
 it becomes current and the old worker drains. A successor that cannot start leaves the old worker as it was.
@@ -34,14 +37,15 @@ from kruxos.cores.children import DRAIN_WITHIN_S, END_WITHIN_S, MEMORY_HARD_FACT
 from kruxos.cores.exits import EXIT_CONFIGURATION, describe_exit
 from kruxos.cores.policy import FORGIVEN_AFTER_S, PROBE_EVERY_S, Random, RestartRecord
 
-ProviderState = Literal["stopped", "starting", "ready", "backoff", "failed"]
+ProviderState = Literal["stopped", "starting", "ready", "backoff", "failed", "idle"]
 
 MOVES: dict[ProviderState, frozenset[ProviderState]] = {
-    "stopped": frozenset({"starting", "failed"}),
+    "stopped": frozenset({"starting", "failed", "idle"}),
     "starting": frozenset({"ready", "backoff", "failed", "stopped", "starting"}),
-    "ready": frozenset({"starting", "backoff", "failed", "stopped"}),
+    "ready": frozenset({"starting", "backoff", "failed", "stopped", "idle"}),
     "backoff": frozenset({"starting", "stopped", "failed"}),
     "failed": frozenset({"starting", "stopped", "failed"}),
+    "idle": frozenset({"starting", "stopped"}),
 }
 
 LATE_TICK_S = 2.0
@@ -62,6 +66,11 @@ class Stop:
     """Stop: ``now`` cuts calls, otherwise they finish."""
 
     now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nobody asks for it: no process until somebody does. Of a provider that starts or fails it changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +158,7 @@ class Tick:
 
 
 OfWorker: TypeAlias = Spawned | SpawnRefused | BecameReady | Beaten | Drained | Exited | Broken | Weighed | Unfit
-Event: TypeAlias = Start | Stop | Restart | OfWorker | Tick
+Event: TypeAlias = Start | Stop | Rest | Restart | OfWorker | Tick
 
 
 # Commands
@@ -237,6 +246,8 @@ class Supervision:
                 return self._on_start(now)
             case Stop():
                 return self._on_stop(event, now)
+            case Rest():
+                return self._on_rest(now)
             case Restart():
                 return self._on_restart(event, now)
             case Tick():
@@ -284,6 +295,13 @@ class Supervision:
             commands += self._doom(worker, "stopped", now) if event.now else self._retire(worker, now)
         self.current = self.successor = self.start_at = None
         return [*self._move("stopped", "stopped by operator", now), *commands]
+
+    def _on_rest(self, now: float) -> list[Command]:
+        if self.state not in ("stopped", "ready") or self.successor is not None:
+            return []
+        retired = [command for worker in self.workers.values() for command in self._retire(worker, now)]
+        self.current = None
+        return [*self._move("idle", "started when it is asked for", now), *retired]
 
     def _on_restart(self, event: Restart, now: float) -> list[Command]:
         self._forgive()

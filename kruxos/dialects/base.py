@@ -23,11 +23,17 @@ from kruxos.messages import Request
 from .profiles import Profile
 
 
+def unedited(body: dict[str, Any]) -> dict[str, Any]:
+    """The body as it is."""
+    return body
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a request is aimed at, at ``now`` (Unix seconds). ``origin`` tags the state that the provider makes.
 
     ``max_output_tokens`` is the model's ceiling where the settings name one; ``shelf`` what is known of its models.
+    ``edit`` has the last word on a body's fields before they become bytes (cache marks); it changes no value in place.
     """
 
     provider: str
@@ -38,6 +44,7 @@ class Target:
     max_output_tokens: int | None = None
     now: float = 0.0
     shelf: Shelf | None = None
+    edit: Callable[[dict[str, Any]], dict[str, Any]] = unedited
 
 
 @dataclass(frozen=True, slots=True)

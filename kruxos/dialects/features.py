@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+MANAGED_CACHES: Mapping[str, str] = {"anthropic": "Explicit (auto-managed)"}
+"""Whose prompt caches the gateway tells what to keep; all others keep what they like."""
 COMPACTION: Mapping[str, str] = {}
 """Where a provider compacts a conversation itself, and how that is called."""
 CLIENT_COMPACTION = "Not in this version"
@@ -19,5 +21,5 @@ BATCH: Mapping[str, str] = {
     "ollama": "N/A",
 }
 """Batches of requests at a lower price."""
-COUNTING: Mapping[str, str] = {}
+COUNTING: Mapping[str, str] = dict.fromkeys(("anthropic", "openai", "gemini"), "Yes")
 """Counting a request's tokens before it is sent, by the provider."""

@@ -41,7 +41,8 @@ class Profile:
     answer can't be referred to later. ``pads_streams``: against eavesdroppers, unless told not to. ``login``: its
     credentials are a login that has to be renewed. ``first_event_s``: how long the first word may take, where that is
     longer than usual. ``documented_efforts``: levels that the product's documentation maps to others, for models that
-    lack the level itself.
+    lack the level itself. ``cache_key`` is the field that names a conversation for the provider's prompt cache, empty
+    where it has none; ``cache_retention``: it can be told to keep prefixes for long.
     """
 
     name: str
@@ -86,6 +87,8 @@ class Profile:
     login: bool = False
     first_event_s: float = 0.0
     documented_efforts: tuple[tuple[str, str], ...] = ()
+    cache_key: str = ""
+    cache_retention: bool = False
 
 
 ANTHROPIC = Profile(
@@ -113,6 +116,8 @@ OPENAI = Profile(
     reasoning_items="encrypted",
     system_role="developer",
     pads_streams=True,
+    cache_key="prompt_cache_key",
+    cache_retention=True,
 )
 OPENAI_CODEX = Profile(
     "openai-codex",
@@ -133,6 +138,7 @@ OPENAI_CODEX = Profile(
     refused_fields=_REFUSED_BY_CODEX,
     keeps_nothing=True,
     login=True,
+    cache_key="prompt_cache_key",
 )
 GENERIC = Profile("generic", "openai-chat", "", thinking="openai", reasoning="as_named", documents="file")
 DEEPSEEK = Profile(
@@ -190,6 +196,7 @@ MISTRAL = Profile(
     tool_ids="nine_characters",
     reasoning="chunks",
     error_codes="mistral",
+    cache_key="prompt_cache_key",
 )
 GROQ = Profile(
     "groq",
@@ -212,6 +219,7 @@ OPENROUTER = Profile(
     stops_max=4,
     plain_tool_schemas=True,
     documents="file",
+    cache_key="session_id",
 )
 
 GEMINI = Profile(

@@ -1,17 +1,38 @@
-"""Dialects and profiles by name."""
+"""Dialects and profiles by name. A dialect is imported when it is first asked for: the supervisor needs none."""
 
 from __future__ import annotations
 
-from .anthropic import ANTHROPIC
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import cast
+
 from .base import Dialect
-from .gemini import GEMINI
-from .ollama import OLLAMA
-from .openai_chat import OPENAI_CHAT
-from .openai_responses import OPENAI_RESPONSES
 from .profiles import PROFILES
 
-DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (ANTHROPIC, OPENAI_CHAT, OPENAI_RESPONSES, GEMINI, OLLAMA)
+_PLACES = {
+    "anthropic": ("anthropic", "ANTHROPIC"),
+    "openai-chat": ("openai_chat", "OPENAI_CHAT"),
+    "openai-responses": ("openai_responses", "OPENAI_RESPONSES"),
+    "gemini": ("gemini", "GEMINI"),
+    "ollama": ("ollama", "OLLAMA"),
 }
+"""Each dialect's package, and its name in there."""
+
+
+class _Dialects(Mapping[str, Dialect]):
+    """The dialects by their names."""
+
+    def __getitem__(self, name: str) -> Dialect:
+        package, attribute = _PLACES[name]
+        return cast("Dialect", getattr(import_module(f"{__package__}.{package}"), attribute))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
+DIALECTS = _Dialects()
 
 __all__ = ["DIALECTS", "PROFILES"]

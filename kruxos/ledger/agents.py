@@ -90,7 +90,7 @@ class Agents:
             raise UnauthorizedError
         agent = _agent(row)
         if agent.revoked_at is not None:
-            raise UnauthorizedError(f"the agent {agent.name} is revoked: ask the operator to restore it")
+            raise UnauthorizedError(f"the agent {agent.name} is revoked\n  fix: kruxos agent restore {agent.name}")
         return agent
 
     def get(self, name: str) -> Agent:

@@ -17,11 +17,14 @@ from decimal import Decimal
 from typing import Any
 
 from kruxos.events import Usage
+from kruxos.gauge import Gauge
 from kruxos.ledger.database import Database
 
 FLUSH_EVERY_S = 0.25
 QUEUE_ROWS_MAX = 20_000
 """About 20 MB. More than this waits only when the disk is full or gone."""
+FREE_ROWS_MAX = QUEUE_ROWS_MAX // 2
+"""Rows of calls that cost nothing leave so much of the queue to those that may have."""
 TRANSACTION_ROWS_MAX = 1000
 JSON_CHARS_MAX = 64 * 1024
 
@@ -32,6 +35,7 @@ class Call:
 
     ``last``: the call's outcome rests on this one, so calls are counted by it. ``outcome`` is ``answered`` or an error
     code. Times: Unix seconds, and what the names say. ``cost`` None: unknown.
+    ``cost_uncached`` is what the same tokens had cost without a cache, ``cost_reported`` what the provider says.
     ``attempts`` and ``raw_usage`` are plain values as frames carry them. ``estimated_tokens`` and ``estimated_cost``
     (US dollars) are what budgets take the step for where nobody knows what it used.
     """
@@ -60,6 +64,8 @@ class Call:
     upstream_request_id: str | None = None
     estimated_tokens: int | None = None
     estimated_cost: Decimal | None = None
+    cost_uncached: Decimal | None = None
+    cost_reported: Decimal | None = None
 
 
 class LedgerWriter:
@@ -68,15 +74,19 @@ class LedgerWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queue: deque[Call] = deque()
+        self.rows = Gauge(QUEUE_ROWS_MAX)
+        """Rows that wait to be written."""
         self._flushing = threading.Lock()
         self._dropped = 0
 
     def append(self, call: Call) -> bool:
         """Takes a row; False where the queue is full, and the row is counted and lost. Never waits, never raises."""
-        if len(self._queue) >= QUEUE_ROWS_MAX:
+        has_cost = call.billed_maybe or call.outcome == "answered"
+        if len(self._queue) >= (QUEUE_ROWS_MAX if has_cost else FREE_ROWS_MAX):
             self._dropped += 1
             return False
         self._queue.append(call)
+        self.rows.set(len(self._queue))
         return True
 
     @property
@@ -102,6 +112,7 @@ class LedgerWriter:
                     self._queue.extendleft(reversed(rows))
                     raise
                 rest -= len(rows)
+                self.rows.now = len(self._queue)
             return written
 
 
@@ -160,7 +171,7 @@ def prune_calls(database: Database, before: float) -> int:
         return connection.execute("DELETE FROM calls WHERE started_at < ?", (before,)).rowcount
 
 
-_INSERT = f"INSERT OR REPLACE INTO calls VALUES ({', '.join('?' * 30)})"  # noqa: S608 - only question marks
+_INSERT = f"INSERT OR REPLACE INTO calls VALUES ({', '.join('?' * 32)})"  # noqa: S608 - only question marks
 
 
 def _row(call: Call) -> tuple[object, ...]:
@@ -170,9 +181,9 @@ def _row(call: Call) -> tuple[object, ...]:
         call.outcome, call.finish_reason, call.stream, _json(list(call.attempts)),
         usage.uncached_input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens,
         usage.output_tokens, usage.reasoning_tokens, _json(usage.other_tokens), _json(call.raw_usage),
-        None if call.cost is None else format(call.cost, "f"), call.currency, call.price_row, call.billed_maybe,
+        _text(call.cost), call.currency, call.price_row, call.billed_maybe,
         call.overhead_us, call.upstream_us, call.duration_ms, call.upstream_request_id, call.estimated_tokens,
-        None if call.estimated_cost is None else format(call.estimated_cost, "f"),
+        _text(call.estimated_cost), _text(call.cost_uncached), _text(call.cost_reported),
     )  # fmt: skip
 
 
@@ -181,17 +192,26 @@ def _call(row: tuple[Any, ...]) -> Call:
         call_id, step, last, started_at, agent, provider, model, op, outcome, finish_reason, stream, attempts,
         uncached, cache_read, cache_write, cache_write_1h, output, reasoning, other, raw_usage, cost, currency,
         price_row, billed_maybe, overhead_us, upstream_us, duration_ms, upstream_request_id, estimated_tokens,
-        estimated_cost,
+        estimated_cost, cost_uncached, cost_reported,
     ) = row  # fmt: skip
     return Call(
         call_id=call_id, started_at=started_at, agent=agent, provider=provider, model=model, outcome=outcome, op=op,
         step=step, last=bool(last), finish_reason=finish_reason, stream=bool(stream), attempts=json.loads(attempts),
         usage=Usage(uncached, cache_read, cache_write, output, reasoning, cache_write_1h, json.loads(other)),
-        raw_usage=json.loads(raw_usage), cost=None if cost is None else Decimal(cost), currency=currency,
+        raw_usage=json.loads(raw_usage), cost=_decimal(cost), currency=currency,
         price_row=price_row, billed_maybe=bool(billed_maybe), overhead_us=overhead_us, upstream_us=upstream_us,
         duration_ms=duration_ms, upstream_request_id=upstream_request_id, estimated_tokens=estimated_tokens,
-        estimated_cost=None if estimated_cost is None else Decimal(estimated_cost),
+        estimated_cost=_decimal(estimated_cost), cost_uncached=_decimal(cost_uncached),
+        cost_reported=_decimal(cost_reported),
     )  # fmt: skip
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _json(value: dict[str, Any] | list[dict[str, Any]]) -> str:

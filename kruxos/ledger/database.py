@@ -79,7 +79,9 @@ class Database:
     def _check(self) -> None:
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
-            raise LedgerVersionError(f"{self._path} was written by a later version", "install that version")
+            kept = earlier_copy(self._path, len(MIGRATIONS))
+            back = f", or go back to how it was before: mv {kept} {self._path}" if kept.exists() else ""
+            raise LedgerVersionError(f"{self._path} was written by a later version", f"install that version{back}")
         if self._path.stat().st_size <= CHECKED_BYTES_MAX:
             (found,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
@@ -90,11 +92,21 @@ class Database:
 
     def _migrate(self) -> None:
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if 0 < version < len(MIGRATIONS):
+            self._keep_as_it_was(version)
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
             with transaction(self._writer):
                 for statement in statements(script):
                     self._writer.execute(statement)
                 self._writer.execute(f"PRAGMA user_version = {number}")
+
+    def _keep_as_it_was(self, version: int) -> None:
+        """Before this version changes the file: a copy for whoever goes back to the one that wrote it."""
+        copy = earlier_copy(self._path, version)
+        require_safe(copy)
+        copy.unlink(missing_ok=True)
+        make_private_file(copy)
+        self._writer.execute("VACUUM INTO ?", (str(copy),))
 
     def _salvage(self, aside: Path) -> dict[str, int]:
         """Takes over what can be read of the tables that nobody can write again."""
@@ -121,6 +133,11 @@ class Database:
 
     def _damaged(self) -> LedgerDamagedError:
         return LedgerDamagedError(f"{self._path} is damaged", "restart the gateway: it sets the file aside")
+
+
+def earlier_copy(path: Path, version: int) -> Path:
+    """Where the file is kept as it was in ``version``, once a later one has changed it."""
+    return path.with_name(f"{path.name}.v{version}")
 
 
 def _readable_rows(path: Path, table: str, columns: list[str]) -> list[tuple[object, ...]]:

@@ -98,7 +98,12 @@ CREATE TABLE batch_parts (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+ALTER TABLE calls ADD COLUMN cost_uncached TEXT;
+ALTER TABLE calls ADD COLUMN cost_reported TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The script at index N takes a file from version N to N + 1."""
 
 

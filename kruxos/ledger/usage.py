@@ -29,7 +29,8 @@ class UsageSum:
     """Sums over the calls that share ``group``, in the order of the dimensions asked for. ``cost`` by currency.
 
     A call with several steps or attempts is one call, counted where its outcome is from; tokens and costs are counted
-    where they were spent.
+    where they were spent. ``saved`` is what the same tokens had cost more without caches and batches,
+    ``reported_difference`` what providers say that they charged more than we reckon.
     """
 
     group: tuple[str, ...]
@@ -43,6 +44,8 @@ class UsageSum:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cost: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    saved: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    reported_difference: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
 
 _COUNTS = (
@@ -68,13 +71,15 @@ def sum_usage(
             count(DISTINCT CASE WHEN billed_maybe THEN call_id END),
             coalesce(sum(uncached_input_tokens), 0), coalesce(sum(cache_read_tokens), 0),
             coalesce(sum(cache_write_tokens), 0), coalesce(sum(output_tokens), 0),
-            coalesce(sum(reasoning_tokens), 0), decimal_sum(cost)
+            coalesce(sum(reasoning_tokens), 0), decimal_sum(cost),
+            decimal_sum(decimal_less(cost_uncached, cost)), decimal_sum(decimal_less(cost_reported, cost))
         FROM calls
         WHERE started_at >= ?1 AND (?2 IS NULL OR started_at < ?2)
             AND (?3 IS NULL OR agent = ?3) AND (?4 IS NULL OR provider = ?4)
         GROUP BY {selected} ORDER BY {selected}"""  # noqa: S608 - the expressions are those above
     with database.reading() as connection:
         connection.create_aggregate("decimal_sum", 1, DecimalSum)  # type: ignore[arg-type]  # it is one
+        connection.create_function("decimal_less", 2, _less, deterministic=True)
         rows = connection.execute(query, (since, until, agent, provider)).fetchall()
     return _merged(rows, len(by))
 
@@ -83,12 +88,15 @@ def _merged(rows: list[sqlite3.Row], dimensions: int) -> list[UsageSum]:
     """One sum a group: the query gives one for each of its currencies."""
     sums: dict[tuple[str, ...], UsageSum] = {}
     for row in rows:
-        group, currency, counts, cost = tuple(row[:dimensions]), row[dimensions], row[dimensions + 1 : -1], row[-1]
+        group, currency, counts, cost = tuple(row[:dimensions]), row[dimensions], row[dimensions + 1 : -3], row[-3]
         into = sums.setdefault(group, UsageSum(group))
         for name, count in zip(_COUNTS, counts, strict=True):
             setattr(into, name, getattr(into, name) + count)
         if cost is not None:
             into.cost[currency] = Decimal(cost)
+        for table, amount in ((into.saved, row[-2]), (into.reported_difference, row[-1])):
+            if amount is not None:
+                table[currency] = Decimal(amount)
     return list(sums.values())
 
 
@@ -110,3 +118,13 @@ class DecimalSum:
     def finalize(self) -> str | None:
         """The sum; None where there was nothing."""
         return None if self._sum is None else format(self._sum, "f")
+
+
+def _less(amount: str | None, other: str | None) -> str | None:
+    """The difference of two amounts as decimal text; None where one is not known."""
+    if amount is None or other is None:
+        return None
+    try:
+        return format(_EXACT.subtract(Decimal(amount), Decimal(other)), "f")
+    except InvalidOperation:
+        return None

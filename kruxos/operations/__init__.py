@@ -4,7 +4,8 @@ An operation takes a map and gives a map. While the gateway runs it is done ther
 command line does it itself, under the directory's lock, with ``Context.gateway`` None. No operation starts a gateway.
 ``perform`` decides which; it loads the operations, and what they stand on, only where it does one itself.
 
-To add one: write ``async def verb(context, arguments)``, and name it in its module's ``OPERATIONS``.
+To add one: write ``async def verb(context, arguments)``, and name it in its module's ``OPERATIONS``; a new module is
+named in ``registry``.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kruxos.operations.base import Context, LiveGateway, Operation
     from kruxos.operations.performing import perform
-    from kruxos.operations.registry import OPERATIONS
+    from kruxos.operations.whole import OPERATIONS
 
 _HOME = {
-    "OPERATIONS": "kruxos.operations.registry",
+    "OPERATIONS": "kruxos.operations.whole",
     "Context": "kruxos.operations.base",
     "LiveGateway": "kruxos.operations.base",
     "Operation": "kruxos.operations.base",

@@ -22,11 +22,18 @@ class Advice:
     fix: str
 
 
-def advise(code: str, provider: str, *, kind: str, base_url: str = "", model: str | None = None) -> Advice:
+def advise(
+    code: str, provider: str, *, kind: str, base_url: str = "", model: str | None = None, proxy: str | None = None
+) -> Advice:
     """For the error ``code`` of a provider of type ``kind``; another reason than a code is taken as words."""
-    special = _SPECIAL.get(code)
+    special = (_OLLAMA.get(code) if kind == "ollama" else None) or _SPECIAL.get(code)
     if code == "provider_misconfigured":
         return _misconfigured(provider, base_url)
+    if code == "provider_unreachable" and proxy is not None:
+        return Advice(
+            f"no connection through its proxy {proxy}",
+            f"check that the proxy runs, and `proxy:` in models.yaml; without one, write `proxy: none` at {provider}",
+        )
     if special is not None:
         message, fix = (text.format(name=provider, model=model or "its model") for text in special)
         return Advice(message, fix)
@@ -34,6 +41,14 @@ def advise(code: str, provider: str, *, kind: str, base_url: str = "", model: st
     if known is not None:
         return Advice(code.replace("_", " "), known.recovery)
     return Advice(code or "not ready", f"see logs/{provider}.log and logs/gateway.log in the data directory")
+
+
+def distrusted(provider: str) -> Advice:
+    """For a certificate that no authority known here has signed."""
+    return Advice(
+        "its certificate is not trusted: somebody may be listening, or your company's proxy signs for it",
+        f"if that is right, set `ca_bundle:` of {provider} in models.yaml to the authority's PEM file",
+    )
 
 
 def has_version(base_url: str) -> bool:
@@ -53,6 +68,10 @@ def _misconfigured(provider: str, base_url: str) -> Advice:
     )
 
 
+_OLLAMA = {
+    "provider_unreachable": ("Ollama does not answer", "start it: ollama serve"),
+    "model_not_found": ("Ollama does not have {model}", "get it: ollama pull {model}"),
+}
 _STORE = "kruxos vault add model-provider:{name} api-key"
 _SPECIAL = {
     "no_credentials": ("no credentials configured", _STORE),
@@ -63,6 +82,10 @@ _SPECIAL = {
         "check base_url in models.yaml, then: kruxos model confirm {name}",
     ),
     "needs_login": ("it is not signed in, or the login has ended", "kruxos model login {name}"),
+    "insufficient_funds": (
+        "the account has no credit, or its spending cap is reached",
+        "top up or raise the cap at the provider, or set a fallback provider: kruxos model default fallback NAME",
+    ),
     "no_provider": (
         "no provider available",
         "enable it (kruxos model enable {name}), or add one: kruxos model add anthropic --auth api-key",

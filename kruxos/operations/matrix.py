@@ -1,13 +1,11 @@
 """The Feature Comparison Matrix, from the tables that the code itself goes by; the documentation's cell beside ours.
 
 Nothing here knows what a provider can do. Signing in is the type's, thinking the catalogue's row of the default model,
-caching what an encoded request asks for and what the row charges; the rest is what is named in
-``kruxos.dialects.features``.
+caching what the row charges; the rest is what is named in ``kruxos.dialects.features``.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,11 +15,8 @@ from kruxos import catalog
 from kruxos.catalog import documented
 from kruxos.config.resolve import TYPES
 from kruxos.dialects import features
-from kruxos.dialects.base import Target
 from kruxos.dialects.ollama.thinking import family_of
 from kruxos.dialects.profiles import PROFILES, Profile
-from kruxos.dialects.registry import DIALECTS
-from kruxos.messages import Message, Request
 from kruxos.operations.base import Context, Operation
 from kruxos.operations.efforts import default_model
 from kruxos.operations.offers import CANONICAL, OFFERS
@@ -31,7 +26,6 @@ PROFILE_OF = {
     "DeepSeek": "deepseek", "GLM": "glm", "Grok": "grok", "Mistral": "mistral", "Groq": "groq",
     "OpenRouter": "openrouter", "Ollama": "ollama",
 }  # fmt: skip
-_LONG_TEXT = "A long instruction that is worth keeping. " * 2000
 _AUTHS = {"api_key": "API Key", "oauth": "OAuth", "none": "None"}
 
 
@@ -85,16 +79,9 @@ def _caching(profile: Profile, model: str, _said: str) -> str:
         return "N/A"
     if profile.thinking == "passed_through":
         return "Per upstream model"
-    request = Request([Message.of("system", _LONG_TEXT), Message.of("user", "hi")])
-    body = DIALECTS[profile.dialect].encode_request(
-        request, Target(profile.name, model, profile, profile.name, stream=False)
-    )
-    if "cache_control" in json.dumps(json.loads(body.http.body)):
-        return "Explicit (auto-managed)"
+    if profile.name in features.MANAGED_CACHES:
+        return features.MANAGED_CACHES[profile.name]
     row = catalog.lookup(profile.catalogue or profile.name, model)
-    charged = row is not None and row.prices is not None and row.prices.cache_write_1h is not None
-    if charged:
-        return "Not asked for"
     reads = row is not None and row.prices is not None and row.prices.cache_read is not None
     return "Automatic" if reads else "None known"
 
@@ -112,7 +99,6 @@ _CELLS: Mapping[str, Callable[[Profile, str, str], str]] = {
     "Token Pre-flight": _named(features.COUNTING, "No"),
 }
 WHY: Mapping[tuple[str, str], str] = {
-    ("Anthropic", "Caching"): "breakpoints are not set by this version; the provider caches only where one is",
     ("Gemini", "Thinking"): "gemini-2.5-flash can be told to stop, and takes budgets up to its most",
     ("DeepSeek", "Thinking"): "today's models take a switch and three efforts; the documented one is retired",
     ("Grok", "Thinking"): "grok-4.3, which answers for grok-4, takes these",
@@ -120,7 +106,8 @@ WHY: Mapping[tuple[str, str], str] = {
     ("Ollama", "Thinking"): "whether a local model thinks depends on its family; those that are known are told",
     ("", "Compaction"): "compaction is not in this version: what is too long is refused with its length",
     ("Gemini", "Batch"): "its API takes batches now, at half the price, within a day",
-    ("", "Token Pre-flight"): "counting is not in this version",
+    ("OpenAI", "Token Pre-flight"): "the Responses API counts input tokens by an endpoint of its own",
+    ("Gemini", "Token Pre-flight"): "countTokens counts for nothing",
 }
 """Why a cell differs, by provider and column; an empty provider: every one that has no reason of its own."""
 

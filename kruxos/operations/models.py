@@ -356,6 +356,15 @@ async def _set_enabled(context: Context, arguments: dict[str, Any], *, enabled: 
     return {"name": provider.name, "enabled": enabled, "told": told}
 
 
+async def set_model(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Another model for a provider. Arguments: name, model."""
+    fields = Fields(arguments)
+    model = fields.text("model", limit=_WORD_CHARS_MAX)
+    provider, told = await _meant(context, fields)
+    await context.edit(lambda text: edit.set_field(text, provider.name, "model", model))
+    return {"name": provider.name, "model": model, "told": told}
+
+
 async def _meant(context: Context, fields: Fields) -> tuple[Provider, list[str]]:
     return meant_provider(await context.read_config(), fields.text("name", limit=_WORD_CHARS_MAX))
 
@@ -380,4 +389,5 @@ OPERATIONS = (
     Operation("model.set_model", set_model),
     Operation("model.enable", enable),
     Operation("model.disable", disable),
+    Operation("model.set_model", set_model),
 )

@@ -73,11 +73,11 @@ def _is_nobody_there(error: GatewayUnreachableError) -> bool:
 def _do_here(
     data: DataDirectory, name: str, arguments: dict[str, Any], ask_passphrase: Callable[[], Secret] | None
 ) -> dict[str, Any]:
+    from kruxos.operations import registry  # noqa: PLC0415 - see the top of this file
     from kruxos.operations.base import has_passphrase, passphrase_needed  # noqa: PLC0415
     from kruxos.operations.direct import direct_context  # noqa: PLC0415 - see the top of this file
-    from kruxos.operations.registry import OPERATIONS  # noqa: PLC0415
 
-    operation = OPERATIONS[name]
+    operation = registry.operation(name)
     with direct_context(data, name, reads=operation.reads, ask_passphrase=ask_passphrase) as context:
         if operation.guarded and data.vault.exists() and has_passphrase(context.vault):
             if ask_passphrase is None:

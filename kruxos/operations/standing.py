@@ -60,7 +60,9 @@ async def why(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     listed = await _listed(context, provider)
     worker = _worker(context, provider.name)
     code = _code(listed, worker, now)
-    advice = advise(code, provider.name, kind=provider.type, base_url=provider.base_url, model=provider.model)
+    advice = advise(
+        code, provider.name, kind=provider.type, base_url=provider.base_url, model=provider.model, proxy=provider.proxy
+    )
     return {
         "name": provider.name,
         "running": context.gateway is not None,

@@ -48,10 +48,11 @@ def _sums(context: Context, by: list[Dimension], narrow: dict[str, Any]) -> tupl
 
 
 def usage_row(by: list[Dimension], found: UsageSum) -> dict[str, Any]:
-    """A sum as a map: its group by dimension, its counts, costs as decimal text."""
+    """A sum as a map: its group by dimension, its counts, costs and savings as decimal text."""
     values = asdict(found)
     group = values.pop("group")
-    values["cost"] = {currency: format(amount, "f") for currency, amount in found.cost.items()}
+    for name in ("cost", "saved", "reported_difference"):
+        values[name] = {currency: format(amount, "f") for currency, amount in getattr(found, name).items()}
     return dict(zip(by, group, strict=True)) | values
 
 

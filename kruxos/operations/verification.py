@@ -52,7 +52,7 @@ async def verify(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
     found = [
         _gateway(status),
         configured,
-        *await context.aside(lambda: list(_places(context.data, running=status is not None))),
+        *await context.aside(lambda: list(_places(context.data, None if status is None else config))),
         *await context.aside(lambda: list(_vault(context))),
         *await context.aside(lambda: list(_ledger(context))),
         await context.aside(lambda: _journal(context.data.events)),
@@ -96,18 +96,19 @@ async def _configuration(context: Context) -> tuple[ModelsConfig, Finding]:
 # Files and sockets
 
 
-def _places(data: DataDirectory, *, running: bool) -> Iterator[Finding]:
+def _places(data: DataDirectory, running: ModelsConfig | None) -> Iterator[Finding]:
     problems = list(data.problems())
     yield from (finding("Files", "fail", each.message, each.fix) for each in problems)
     if not problems:
         yield finding("Files", "pass", f"{data.root} is yours alone")
-    if running:
-        yield socket_finding("Agents' socket", agent_socket(data.root))
-        yield socket_finding("Control socket", control_socket(data.root))
+    if running is not None:
+        to_agents = bool(running.agents) or running.agents_group is not None
+        yield socket_finding("Agents' socket", agent_socket(data.root), shared=to_agents)
+        yield socket_finding("Control socket", control_socket(data.root), shared=bool(running.operators))
 
 
-def socket_finding(name: str, path: Path) -> Finding:
-    """Whether a socket is there, ours, and closed to other users."""
+def socket_finding(name: str, path: Path, *, shared: bool = False) -> Finding:
+    """Whether a socket is there, ours, and closed to other users, or ``shared`` with those that models.yaml names."""
     mend = "stop `kruxos serve` and start it again: it makes its sockets anew"
     try:
         found = path.lstat()
@@ -118,6 +119,8 @@ def socket_finding(name: str, path: Path) -> Finding:
     if found.st_uid != os.geteuid():
         return finding(name, "fail", f"{path} belongs to another user", mend)
     mode = stat.S_IMODE(found.st_mode)
+    if shared:
+        return finding(name, "pass", f"{path} (mode {mode:04o}), for those that models.yaml names too")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return finding(name, "fail", f"{path} is open to other users (mode {mode:04o})", f"chmod 600 {path}")
     return finding(name, "pass", f"{path} (mode {mode:04o})")
@@ -234,7 +237,9 @@ def provider_finding(provider: Provider, entry: Entry | None, worker: Mapping[st
     code = _key_problem(provider, entry) or ("" if worker is None else _worker_problem(worker, now))
     name = provider.name
     if code:
-        told = advise(code, name, kind=provider.type, base_url=provider.base_url, model=provider.model)
+        told = advise(
+            code, name, kind=provider.type, base_url=provider.base_url, model=provider.model, proxy=provider.proxy
+        )
         state = "warn" if code == "stopped by operator" else "fail"
         return finding(name, state, told.message, told.fix)
     key = {"none": "needs no key", "oauth": "signed in"}.get(provider.auth, "key stored")

@@ -15,7 +15,7 @@ import trio
 
 from kruxos import __version__, framing, wire
 from kruxos.cores import session as words
-from kruxos.cores.outbox import Outbox
+from kruxos.cores.outbox import CALL_BYTES_MAX, Outbox
 from kruxos.cores.routing import AgentFacts
 from kruxos.cores.session import BATCH_OPS, OPS
 from kruxos.errors import (
@@ -26,6 +26,7 @@ from kruxos.errors import (
     OverloadedError,
     UpgradeRequiredError,
 )
+from kruxos.gauge import Gauge
 from kruxos.service.batch_desk import BatchDesk
 from kruxos.service.calls import Calls
 from kruxos.service.journal import tell_fault
@@ -53,9 +54,10 @@ Identify = Callable[[str | None, str | None, Peer], AgentFacts]
 
 @dataclass(slots=True)
 class Queued:
-    """Bytes of answers that wait in all sessions."""
+    """Bytes of answers that wait: in all sessions, and of the call that had most."""
 
-    bytes: int = 0
+    all: Gauge = field(default_factory=lambda: Gauge(QUEUED_BYTES_MAX))
+    call: Gauge = field(default_factory=lambda: Gauge(CALL_BYTES_MAX))
 
 
 class AgentSession:
@@ -89,7 +91,7 @@ class AgentSession:
             pass
         finally:
             self._do(self.core.gone())
-            self._queued.bytes -= self.outbox.queued_bytes
+            self._queued.all.add(-self.outbox.queued_bytes)
             self._connection.close()
 
     def end(self, reason: str) -> None:
@@ -125,7 +127,7 @@ class AgentSession:
                     continue
                 before = self.outbox.queued_bytes
                 message, resumed = self.outbox.take()
-                self._queued.bytes -= before - self.outbox.queued_bytes
+                self._queued.all.add(self.outbox.queued_bytes - before)
                 await self._connection.send(message)
                 for number in resumed:
                     self._caught_up(number)
@@ -184,15 +186,16 @@ class AgentSession:
         """A frame that belongs to no call."""
         before = self.outbox.queued_bytes
         self.outbox.put(frame)
-        self._queued.bytes += self.outbox.queued_bytes - before
+        self._queued.all.add(self.outbox.queued_bytes - before)
         self._wake.set()
 
     def deliver(self, number: int, body: bytes) -> bool:
         """A run of events of a call. True: no more of it for now."""
-        self._queued.bytes += len(body)
+        self._queued.all.add(len(body))
         behind = self.outbox.put_events(number, body)
+        self._queued.call.peak = max(self._queued.call.peak, self.outbox.call_bytes_peak)
         self._wake.set()
-        return behind or (self._queued.bytes > QUEUED_BYTES_MAX and self.outbox.pause(number))
+        return behind or (self._queued.all.now > QUEUED_BYTES_MAX and self.outbox.pause(number))
 
     def close_call(self, number: int, frame: wire.End | wire.Error, *, drop: bool) -> None:
         """A call's last frame."""
@@ -200,8 +203,8 @@ class AgentSession:
         if drop:
             self.outbox.drop_events(number)
             self.outbox.release(number)
-        self.outbox.put_last(number, replace(frame, id=number))
-        self._queued.bytes += self.outbox.queued_bytes - before
+        self.outbox.put_last(number, frame)
+        self._queued.all.add(self.outbox.queued_bytes - before)
         self._readers.pop(number, None)
         self.core.call_over(number)
         self._wake.set()
@@ -232,6 +235,7 @@ class AgentDoor:
     open_session: Callable[[Peer], Session]
     nursery: trio.Nursery
     sessions: set[AgentSession] = field(default_factory=set[AgentSession])
+    open_sessions: Gauge = field(default_factory=lambda: Gauge(SESSIONS_MAX))
     queued: Queued = field(default_factory=Queued)
     draining: bool = False
     empty: trio.Event = field(default_factory=trio.Event)
@@ -282,6 +286,7 @@ class AgentDoor:
             raise OverloadedError(f"no session can be opened: {error}") from None
         session = AgentSession(connection, agent, self.calls, self.queued, self.verbs)
         self.sessions.add(session)
+        self.open_sessions.set(len(self.sessions))
         self.nursery.start_soon(self._run_session, session)
         self.reply(
             inbound.to,
@@ -297,6 +302,7 @@ class AgentDoor:
             tell_fault("a session", fault)
         finally:
             self.sessions.discard(session)
+            self.open_sessions.set(len(self.sessions))
             if self.draining and not self.sessions:
                 self.empty.set()
 
@@ -331,8 +337,12 @@ class AgentDoor:
 
     def reply(self, to: ReturnAddress, frame: wire.Frame) -> None:
         """Answers a question."""
+        self.answer(to, frame, frame.id)
+
+    def answer(self, to: ReturnAddress, frame: wire.Frame, number: int) -> None:
+        """The same for a frame whose id is another there."""
         self._asking.pop(to, None)
-        self.door.reply(to, framing.encode(frame))
+        self.door.reply(to, framing.encode(frame, number))
 
 
 @dataclass(slots=True, eq=False)
@@ -349,4 +359,4 @@ class _DoorReader:
         return False
 
     def close(self, frame: wire.End | wire.Error, *, drop: bool = False) -> None:
-        self.door.reply(self.to, replace(frame, id=self.number))
+        self.door.answer(self.to, frame, self.number)

@@ -36,6 +36,8 @@ from kruxos.service.providers import Process, Provider, Setup
 from kruxos.service.renewing import LoginStore, Renewing
 from kruxos.service.timers import Timers
 
+REST_AFTER_S = 300.0
+"""A provider on demand that nobody has asked for so long is stopped until somebody does."""
 EXIT_WITHIN_S = 2.0
 """A worker whose link ended is given this long to be gone before it is killed."""
 
@@ -64,10 +66,12 @@ class Fleet:
 
     # What the configuration says
 
-    def configure(self, enabled: Mapping[str, bool], changed: set[str]) -> None:
+    def configure(
+        self, enabled: Mapping[str, bool], changed: set[str], on_demand: frozenset[str] = frozenset()
+    ) -> None:
         """Brings the fleet in line: starts what is new, hands over what changed, stops what is gone or disabled.
 
-        What an operator stopped stays stopped.
+        What an operator stopped stays stopped. ``on_demand``: those that are started when somebody asks for them.
         """
         for name in [name for name in self.providers if name not in enabled]:
             self.apply(name, supervision.Stop(now=True))
@@ -77,19 +81,20 @@ class Fleet:
             if provider is None:
                 provider = self.providers[name] = self._new_provider(name)
             was_enabled, provider.enabled = provider.enabled, wanted
+            provider.on_demand = name in on_demand
             if not wanted:
                 if provider.core.state != "stopped":
                     self.apply(name, supervision.Stop())
-            elif not was_enabled:
-                self.apply(name, supervision.Start())
-            elif name in changed and provider.core.state != "stopped":
+            elif not was_enabled or (provider.core.state == "idle" and not provider.on_demand):
+                self.apply(name, supervision.Rest() if provider.on_demand else supervision.Start())
+            elif name in changed and provider.has_process:
                 self.apply(name, supervision.Restart(reason="settings changed"))
 
     def forget_limits(self, name: str) -> None:
         """What was learned of a provider's limits is dropped; its worker is replaced by one that knows nothing."""
         provider = self.providers[name]
         provider.forget_limits()
-        if provider.core.state != "stopped":
+        if provider.has_process:
             self.apply(name, supervision.Restart(reason="limits cleared by operator"))
 
     def _new_provider(self, name: str) -> Provider:
@@ -115,8 +120,17 @@ class Fleet:
         provider = self.providers.get(name)
         if provider is None:
             sink.on_lost("not running")
-        else:
-            provider.dispatch(number, frame, sink)
+            return
+        provider.asked_at = trio.current_time()
+        if provider.core.state == "idle":
+            self.apply(name, supervision.Start())
+        provider.dispatch(number, frame, sink)
+
+    def _rest(self, provider: Provider) -> None:
+        """Stops a provider on demand that nobody needs any more."""
+        since_s = trio.current_time() - max(provider.asked_at, provider.core.since)
+        if provider.on_demand and provider.core.state == "ready" and not provider.busy and since_s >= REST_AFTER_S:
+            self._step(provider, supervision.Rest())
 
     def cancel(self, name: str, number: int) -> None:
         """The attempt is not wanted any more; its sink still hears how it ended."""
@@ -305,7 +319,14 @@ class Fleet:
                 provider.on_call_frame(process, frame)
             case wire.Beat():
                 process.said_rss_bytes = frame.rss_bytes
+                if frame.calls_max and process is provider.current:
+                    provider.calls_max = frame.calls_max
+                provider.waiting_now, provider.waiting_peak = (
+                    frame.waiting,
+                    max(provider.waiting_peak, frame.waiting_peak),
+                )
                 self._step(provider, supervision.Beaten(process.number))
+                self._rest(provider)
             case wire.Health():
                 before = cooling_of(provider.health)
                 provider.on_health(process, frame, time.time())

@@ -24,7 +24,6 @@ from kruxos.cores.alerting import Alert
 from kruxos.cores.budgets import Crossing
 from kruxos.cores.call_vocabulary import Row
 from kruxos.cores.links import Links
-from kruxos.cores.remains import remains_of
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import BY_CODE, ProviderMisconfiguredError, UnauthorizedError, from_wire
 from kruxos.events import Assembler, Usage, decode_events
@@ -34,8 +33,10 @@ from kruxos.ledger.ledger import Ledger
 from kruxos.messages import Text
 from kruxos.operations.lifetimes import lifetimes
 from kruxos.operations.prices import price_list
+from kruxos.service.admission import Admission
 from kruxos.service.alerts import AlertDesk
 from kruxos.service.batch_verbs import BatchVerbs
+from kruxos.service.bounds import bounds
 from kruxos.service.calls import Calls, Running
 from kruxos.service.defaults import Defaults
 from kruxos.service.doors import AgentDoor
@@ -43,9 +44,10 @@ from kruxos.service.fleet import Fleet
 from kruxos.service.journal import LOG
 from kruxos.service.keybook import KeyBook
 from kruxos.service.launching import Launching
-from kruxos.service.providers import Provider, Setup
-from kruxos.service.setups import login_of, routing_facts, worker_setup
-from kruxos.service.status import GatewayStatus, WorkerStatus
+from kruxos.service.providers import Setup
+from kruxos.service.setups import login_of, routing_facts, started_on_demand, worker_setup
+from kruxos.service.showing import vault_status, worker_status
+from kruxos.service.status import GatewayStatus
 from kruxos.service.stewardship import everybody, standings
 from kruxos.service.telling import Teller
 from kruxos.service.timers import Timers
@@ -61,6 +63,8 @@ NOBODY = ("all_providers_unavailable", "no_provider")
 """Outcomes of calls that no provider could answer."""
 UNNAMED = "default"
 """The agent of a process of the gateway's own user that shows no token and gives no name."""
+UNCHANGED = "nothing changed"
+"""What a reload tells where the file says the same as before."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,7 @@ class Gateway:
     launching: Launching
     nursery: trio.Nursery
     teller: Teller
+    admission: Admission
     timers: Timers
     started_at: float = field(default_factory=time.time)
     config_problem: str = ""
@@ -137,11 +142,11 @@ class Gateway:
         if token is not None:
             return self.ledger.agents.authenticate(Secret(token), name).facts
         if peer.uid is not None and peer.uid != os.geteuid():
-            raise UnauthorizedError("an agent of another user shows its token")
+            name = self._agent_of_user(peer.uid, name)
         known = {agent.name: agent for agent in self.ledger.agents.list()} if name else {}
         agent = known.get(name or "")
         if agent is not None and agent.revoked_at is not None:
-            raise UnauthorizedError(f"the agent {name} is revoked")
+            raise UnauthorizedError(f"the agent {name} is revoked\n  fix: kruxos agent restore {name}")
         return AgentFacts(name or UNNAMED) if agent is None else agent.facts
 
     def changed(self, provider: str, change: supervision.Announce | supervision.Outgrown) -> None:
@@ -161,11 +166,19 @@ class Gateway:
         )  # fmt: skip
         self.alerts.crossed(crossing)
 
+    def _agent_of_user(self, uid: int, name: str | None) -> str:
+        """Another user's process is the agent of the user's own name, if there is one. Raises ``UnauthorizedError``."""
+        user = self.admission.names.get(uid)
+        there = user is not None and any(agent.name == user for agent in self.ledger.agents.list())
+        if user is None or not there or name not in (None, user):
+            fix = f"kruxos agent create --name {user or 'NAME'}"
+            raise UnauthorizedError(f"an agent of another user shows its token, or has the user's name\n  fix: {fix}")
+        return user
+
     def booked(self, running: Running, row: Row) -> None:
         """Puts a row of a call into the ledger."""
         self.teller.booked(running.agent.name, row)
         self._watch_outcome(row)
-        total = row.cost.get("total")
         self.ledger.writer.append(
             Call(
                 call_id=running.core.terms.call_id,
@@ -180,9 +193,9 @@ class Gateway:
                 finish_reason=row.finish_reason,
                 stream=running.frame.stream,
                 attempts=row.attempts,
-                usage=Usage.from_wire(row.usage),
+                usage=Usage() if running.frame.op == "count_tokens" else Usage.from_wire(row.usage),
                 raw_usage=row.raw_usage,
-                cost=None if total is None else Decimal(total),
+                cost=_amount(row.cost.get("total")),
                 currency=row.cost.get("currency"),
                 price_row=row.cost.get("row"),
                 billed_maybe=row.billed_maybe,
@@ -191,7 +204,9 @@ class Gateway:
                 duration_ms=round(row.elapsed_s * 1000),
                 upstream_request_id=row.upstream_request_id,
                 estimated_tokens=row.estimated_tokens,
-                estimated_cost=None if row.estimated_cost is None else Decimal(row.estimated_cost),
+                estimated_cost=_amount(row.estimated_cost),
+                cost_uncached=_amount(row.cost.get("uncached")),
+                cost_reported=_amount(row.cost.get("reported")),
             )
         )
         running.booked += 1
@@ -238,7 +253,10 @@ class Gateway:
             LOG.error("models.yaml is not used: %s", error.message)
             self.teller.tell("reload", self.data.models.name, outcome="refused")
             raise
-        return self.apply(config)
+        changed = self.apply(config)
+        if changed == UNCHANGED:  # whoever saved the file looks here for a word about it
+            LOG.info("%s was read again: no provider is added, changed or removed", self.data.models.name)
+        return changed
 
     def apply(self, config: ModelsConfig) -> str:
         """Puts a configuration in force; what changed, in words."""
@@ -246,7 +264,7 @@ class Gateway:
         self.config, self.config_problem = config, ""
         self._in_force()
         enabled = {name: provider.enabled for name, provider in config.providers.items()}
-        self.fleet.configure(enabled, set(changes.changed))
+        self.fleet.configure(enabled, set(changes.changed), started_on_demand(config))
         self.web.configure(self.http or config.http, config.telemetry)
         told = [
             f"{word} {', '.join(sorted(names))}"
@@ -256,7 +274,7 @@ class Gateway:
         if told:
             LOG.info("%s in force: %s", self.data.models.name, "; ".join(told))
             self.teller.tell("reload", self.data.models.name, outcome="; ".join(told))
-        return "; ".join(told) or "nothing changed"
+        return "; ".join(told) or UNCHANGED
 
     def _in_force(self) -> None:
         """What routing, budgets and alerts go by is the configuration that holds now."""
@@ -301,7 +319,7 @@ class Gateway:
                 continue
             if each.core.state == "failed" and each.core.reason in SECRET_REASONS:
                 self.fleet.apply(name, supervision.Start())
-            elif name == provider and each.core.state != "stopped":
+            elif name == provider and each.has_process:
                 self.fleet.apply(name, supervision.Restart(reason="its key changed"))
 
     def agent_revoked(self, name: str) -> None:
@@ -358,13 +376,16 @@ class Gateway:
             started_at=self.started_at,
             data_directory=str(self.data.root),
             draining=self.calls.draining,
-            vault=self._vault_status(),
+            vault=vault_status(self.vault),
             defaults=dict(self.calls.facts.defaults),
             defaults_until={
                 role: each.until for role, each in self.defaults.timed.items() if each.provider in self.config.providers
             },
             budgets=standings(self.calls.steward, everybody(self.config, agents), time.time()),
-            workers=[self._worker_status(name) for name in self.config.providers],
+            workers=[
+                worker_status(configured, self.fleet.providers.get(name), self.started_at)
+                for name, configured in self.config.providers.items()
+            ],
             agents=sum(agent.revoked_at is None for agent in agents),
             sessions=len(self.door.sessions),
             calls=self.calls.statistics().calls,
@@ -373,44 +394,9 @@ class Gateway:
             config_problem=self.config_problem,
             web=self.web.to_wire(),
             notices=[*self.notices, *map(str, self.config.hints), *lifetimes(self.config, catalog.day_of(time.time()))],
-        )
-
-    def _vault_status(self) -> dict[str, object]:
-        status = self.vault.status()
-        return {
-            "state": status.state,
-            "key_kept_in": status.key_kept_in,
-            "records": status.records,
-            "reason": status.reason,
-        }
-
-    def _worker_status(self, name: str) -> WorkerStatus:
-        configured, provider = self.config.providers[name], self.fleet.providers.get(name)
-        state, reason = ("disabled", "") if provider is None or not configured.enabled else _state(provider)
-        health = None if provider is None else provider.health
-        cooling = health is not None and health.cooling_until is not None and health.cooling_until > time.time()
-        core = None if provider is None else provider.core
-        return WorkerStatus(
-            provider=name,
-            type=configured.type,
-            model=configured.model,
-            state=state,
-            reason=reason,
-            since=self.started_at if core is None else _unix(core.since),
-            pid=None if provider is None or provider.current is None else provider.current.pid,
-            restarts=0 if core is None else core.restarts,
-            last_exit="" if core is None else core.last_exit,
-            in_flight=0 if provider is None else sum(len(each.in_flight) for each in provider.processes.values()),
-            draining=0 if core is None else sum(each.state == "draining" for each in core.workers.values()),
-            cooling_until=health.cooling_until if cooling and health is not None else None,
-            cooling_reason=health.reason if cooling and health is not None else None,
-            last_error="" if provider is None else provider.last_error,
-            last_error_at=None if provider is None else provider.last_error_at,
-            rss_bytes=0 if provider is None or provider.current is None else provider.current.rss_bytes,
-            memory_max_bytes=configured.memory_max_bytes,
-            isolation={} if provider is None else provider.isolation,
-            retry_at=None if core is None or core.start_at is None else _unix(core.start_at),
-            remains=[] if health is None else remains_of(health.state, time.time()),
+            tasks=trio.lowlevel.current_statistics().tasks_living,
+            shed=self.calls.shed,
+            bounds=bounds(self.calls, self.fleet, self.door, self.ledger),
         )
 
 
@@ -448,9 +434,5 @@ def _reply(end: wire.End) -> dict[str, Any]:
     }
 
 
-def _state(provider: Provider) -> tuple[str, str]:
-    return provider.core.state, provider.core.reason
-
-
-def _unix(monotonic: float) -> float:
-    return time.time() - (trio.current_time() - monotonic)
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

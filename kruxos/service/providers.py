@@ -59,6 +59,17 @@ class Provider(Desk[Process]):
 
     renewing: Renewing = field(kw_only=True)
     timer: Timer | None = None
+    on_demand: bool = False
+    """Started when somebody asks for it, and stopped when nobody has for long."""
+    asked_at: float = 0.0
     isolation: dict[str, Any] = field(default_factory=dict[str, Any])
+    waiting_now: int = 0
+    waiting_peak: int = 0
+    """Calls that wait in its worker, and the most that ever did, as its beats tell."""
     last_error: str = ""
     last_error_at: float | None = None
+
+    @property
+    def has_process(self) -> bool:
+        """Whether it is meant to have a worker now, be it one that is awaited."""
+        return self.core.state not in ("stopped", "idle")

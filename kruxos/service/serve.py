@@ -26,6 +26,7 @@ from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
+from kruxos.service.admission import Admission
 from kruxos.service.batch_desk import BatchDesk
 from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.batches import Batches
@@ -82,10 +83,11 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         journal = closing.enter_context(Journal.open(data))
         taken = look_at(data.models)
         config, problem = _first_config(data)
+        admission = Admission.of(config, os.geteuid())
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, systemd, options.http, taken)
+        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, systemd, options.http, taken, admission)
     return 0
 
 
@@ -141,13 +143,16 @@ async def _run(
     systemd: Systemd,
     http: Http | None,
     taken: Look,
+    admission: Admission,
 ) -> None:
     log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
     launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
     stopping = trio.Event()
     with trio.open_signal_receiver(*_signals(systemd)) as signals:
         async with trio.open_nursery() as nursery:
-            gateway = Gateway(data, vault, ledger, config, launching, nursery, teller, timers, config_problem=problem)
+            gateway = Gateway(
+                data, vault, ledger, config, launching, nursery, teller, admission, timers, config_problem=problem
+            )
             gateway.fleet = Fleet(
                 launching, timers, nursery, gateway.setup_of, gateway.log_of, gateway.changed, gateway,
                 cooled=teller.cooling,
@@ -207,27 +212,28 @@ def _remember_keys(gateway: Gateway) -> None:
 
 
 def _open_doors(gateway: Gateway, transport: Transport, nursery: trio.Nursery) -> None:
-    root = gateway.data.root
-    agents = str(gateway.data.run_agents)
-    open_session = partial(transport.open_session, agents)
+    root, admission = gateway.data.root, gateway.admission
+    admission.open_ways(gateway.data)
+    mode, group = admission.agents_mode, admission.group
+    open_session = partial(transport.open_session, str(gateway.data.run_agents), mode=mode, group=group)
     desk = BatchDesk(gateway.batches, nursery)
     gateway.door = AgentDoor(gateway.calls, desk, gateway.identify, open_session, nursery)
-    door = transport.open_door(str(agent_socket(root)), admit=_our_user, gone=gateway.door.gone)
-    control = transport.open_door(str(control_socket(root)), admit=partial(_operator, gateway))
+    door = transport.open_door(
+        str(agent_socket(root)), admit=admission.may_ask, gone=gateway.door.gone, mode=mode, group=group
+    )
+    control = transport.open_door(
+        str(control_socket(root)), admit=partial(_operator, gateway), mode=admission.control_mode
+    )
     context = Context(gateway.data, lambda: gateway.vault, lambda: gateway.ledger, gateway)
     nursery.start_soon(gateway.door.serve, door)
     nursery.start_soon(ControlDoor(control, context, nursery, gateway.teller).serve)
 
 
-def _our_user(peer: Peer) -> bool:
-    return peer.uid == os.geteuid()
-
-
 def _operator(gateway: Gateway, peer: Peer) -> bool:
-    """The owner, but none of our own children: a captured worker is no operator. Runs on a foreign thread."""
+    """Who may operate, but none of our own children: a captured worker is no operator. Runs on a foreign thread."""
     providers = list(gateway.fleet.providers.values())
     children = {each.pid for provider in providers for each in list(provider.processes.values())}
-    return _our_user(peer) and peer.pid not in children
+    return gateway.admission.may_operate(peer) and peer.pid not in children
 
 
 def _signals(systemd: Systemd) -> tuple[signal.Signals, ...]:
@@ -282,13 +288,21 @@ async def _drain(gateway: Gateway) -> None:
 
 
 async def _reap_strays(gateway: Gateway) -> None:
-    """Children that nobody waits for: workers whose launcher died before it told their pids."""
+    """Children that nobody waits for: workers whose launcher died, and orphans where this is process 1."""
     while linux.IS_LINUX:
         await trio.sleep(REAP_EVERY_S)
         with suppress(ChildProcessError):
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: ASYNC222 - does not block
-            if found is not None and found.si_pid not in _known_pids(gateway):
-                os.waitpid(found.si_pid, os.WNOHANG)  # noqa: ASYNC222 - does not block
+            while _reap_one(_known_pids(gateway)):
+                pass
+
+
+def _reap_one(known: set[int | None]) -> bool:
+    """Takes one that has ended; False where there is none, or where another waits for it. Raises ChildProcessError."""
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None or found.si_pid in known:
+        return False
+    os.waitpid(found.si_pid, os.WNOHANG)
+    return True
 
 
 def _known_pids(gateway: Gateway) -> set[int | None]:

@@ -22,6 +22,17 @@ CA_BUNDLE_BYTES_MAX = 4 * 1024 * 1024
 """The whole store of a system is a twentieth of it."""
 
 
+STARTED_AT_ONCE_MAX = 16
+"""With more providers than this, those that are no role's default are started when somebody asks for them."""
+
+
+def started_on_demand(config: ModelsConfig) -> frozenset[str]:
+    """The providers that have no process until somebody asks for them."""
+    if sum(provider.enabled for provider in config.providers.values()) <= STARTED_AT_ONCE_MAX:
+        return frozenset()
+    return frozenset(config.providers) - {config.defaults.for_role(role) for role in ROLE_NAMES}
+
+
 def routing_facts(config: ModelsConfig) -> RoutingFacts:
     """What routing knows of the configuration."""
     chosen: dict[str, str | None] = {role: config.defaults.for_role(role) for role in ROLE_NAMES}

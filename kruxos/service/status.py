@@ -17,7 +17,7 @@ class WorkerStatus:
     model: str | None
     """The model it answers with when a call names none."""
     state: str
-    """stopped, starting, ready, backoff or failed; disabled where models.yaml says so."""
+    """stopped, idle, starting, ready, backoff or failed; disabled where models.yaml says so."""
     reason: str
     """Why it is in this state: an error code, or words."""
     since: float
@@ -50,6 +50,12 @@ class WorkerStatus:
     """When a worker that failed is started again by itself."""
     remains: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """What its provider told of rate limits, windows and credit (``kruxos.cores.remains``)."""
+    waiting: int = 0
+    """Calls that wait in it for a limit or for a place."""
+    waiting_peak: int = 0
+    """The most that ever waited."""
+    cache: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Its prompt cache: ``counts`` of hits that were expected, came, were missed (by cause), and the ``last_miss``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,12 @@ class GatewayStatus:
     """What an operator should know."""
     web: dict[str, Any] = field(default_factory=dict[str, Any])
     """The web process (``kruxos.service.web.WebStatus``)."""
+    tasks: int = 0
+    """The supervisor's tasks: about a dozen, and a few for each worker and session."""
+    shed: int = 0
+    """Calls refused as overloaded before anything was begun for them, since the start."""
+    bounds: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    """What each bounded place holds now, the most it held (peak), and what it may hold (most)."""
 
     def to_wire(self) -> dict[str, Any]:
         """As plain values."""

@@ -6,15 +6,17 @@ It tells its address in one line on standard output when it is ready, and serves
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, get_args
 
 import trio
 
-from kruxos.catalog import Model
+from kruxos.catalog import Model, day_of
 from kruxos.errors import BadRequestError
 
 from .bases import BASE_PATHS
@@ -72,8 +74,9 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     if arguments.first_token < 0 or arguments.rate < 0:
         raise BadRequestError("--first-token and --rate can't be negative")
     timing = FAST if arguments.fast else Timing(arguments.first_token, arguments.rate)
+    today = day_of(time.time())
     models = tuple(
-        Model(provider, name, "given on the command line", "") for name in arguments.model for provider in BASE_PATHS
+        Model(provider, name, "given on the command line", today) for name in arguments.model for provider in BASE_PATHS
     )
     script = load_script(arguments.script) if arguments.script else ()
     return Settings(
@@ -89,9 +92,16 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         trio.run(_serve, Simulator(settings_of(arguments)))
     except* (BadRequestError, OSError) as group:
-        sys.stderr.write(f"kruxos simulate: {_cause(group)}\n")
+        sys.stderr.write(f"error: {_words(_cause(group), arguments.port)}\n")
         status = 2
     return status
+
+
+def _words(error: BaseException, port: int) -> str:
+    """What happened, and what mends it."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken\nfix: kruxos simulate --port 0 takes any that is free"
+    return str(error)
 
 
 def _cause(error: BaseException) -> BaseException:

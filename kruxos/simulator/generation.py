@@ -13,8 +13,9 @@ from kruxos import errors
 from kruxos.dialects.base import DecodedRequest, Encoder
 from kruxos.dialects.text import body_bytes
 from kruxos.errors import BadRequestError
-from kruxos.events import Event, Start
+from kruxos.events import Event, Start, Usage
 
+from .caching import with_counters
 from .call import Call, Refused
 from .damage import damage_events, damage_steps
 from .directives import NOTHING, Directive, from_model, markers
@@ -114,6 +115,18 @@ def _order(
     call: Call, question: Question, decoded: DecodedRequest, directive: Directive, scripted: Scripted | None
 ) -> Order:
     provider = call.provider
+    counters = call.world.caches.serve(
+        (provider.name, question.key or ""),
+        provider.dialect.name,
+        question.body,
+        question.sold.row,
+        question.input_tokens,
+        call.now,
+    )
+
+    def usage(input_tokens: int, output_tokens: int, reasoning_tokens: int | None) -> Usage:
+        return with_counters(provider.usage(input_tokens, output_tokens, reasoning_tokens), counters)
+
     return Order(
         request=decoded.request,
         model=question.sold.id,
@@ -124,7 +137,7 @@ def _order(
         mark=provider.mark(question),
         marks=provider.marks,
         answer_id=provider.answer_id(call.request_id),
-        usage=provider.usage,
+        usage=usage,
         limit=0 if question.body.get("max_tokens") == 0 else decoded.request.max_output_tokens,
         signer=call.world.signer,
         name=digest(call.world.settings.seed, question.sold.id, decoded.request),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kruxos.errors import BadRequestError
 
 from .batches.jobs import Jobs
+from .caching import Caches
 from .codex.accounts import Accounts
 from .directives import parse
 from .faults import Fault, Switches
@@ -28,13 +29,15 @@ class World:
         self.journal = Journal(settings.requests_kept_max)
         self.accounts = Accounts(settings.seed, settings.login_tokens_s, settings.logins)
         self.batches = Jobs(settings.seed, settings.batch_s)
+        self.caches = Caches()
         self.switches = Switches(read_faults(settings.faults))
         for answer in settings.script:
             parse(answer.fault)
 
     def reset(self) -> None:
         """As at the start: limits full, script unused, faults as in the settings, no requests."""
-        for part in (self.limiter, self.script, self.journal, self.accounts, self.batches, self.switches):
+        parts = (self.limiter, self.script, self.journal, self.accounts, self.batches, self.switches, self.caches)
+        for part in parts:
             part.reset()
 
 

@@ -63,7 +63,7 @@ class DoorStatistics:
 
     ``connections`` are open now. ``refused`` connections were not admitted. ``requests`` and ``replies`` went through.
     ``requests_dropped`` came from peers that had left; ``replies_dropped`` were over the door's bounds.
-    ``replies_waiting`` and ``reply_bytes_waiting`` are held now.
+    ``replies_waiting`` and ``reply_bytes_waiting`` are held now; their peaks were the most so far.
     """
 
     connections: int
@@ -73,7 +73,9 @@ class DoorStatistics:
     replies: int
     replies_dropped: int
     replies_waiting: int
+    replies_waiting_peak: int
     reply_bytes_waiting: int
+    reply_bytes_waiting_peak: int
 
 
 class PeerGoneError(Exception):

@@ -88,7 +88,9 @@ class MemoryDoor:
             replies=self._replies,
             replies_dropped=0,
             replies_waiting=0,
+            replies_waiting_peak=0,
             reply_bytes_waiting=0,
+            reply_bytes_waiting_peak=0,
         )
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import trio
 
+from kruxos.gauge import Gauge
 from kruxos.transport.base import (
     RECEIVE_BYTES_MAX,
     REPLIES_WAITING_MAX,
@@ -51,7 +52,7 @@ class NngDoor:
         self._gone = gone
         self._peers: dict[int, Peer] = {}
         self._waiting: deque[tuple[ReturnAddress, bytes]] = deque()
-        self._waiting_bytes = 0
+        self._replies_waiting, self._bytes_waiting = Gauge(REPLIES_WAITING_MAX), Gauge(REPLY_BYTES_WAITING_MAX)
         self._connected = self._admitted = 0
         self._requests = self._requests_dropped = self._replies = self._replies_dropped = 0
         self._socket = NngSocket(RAW_REP, receive_bytes_max=receive_bytes_max, buffered=_DOOR_MESSAGES_BUFFERED)
@@ -95,13 +96,14 @@ class NngDoor:
         if not self._waiting and self._send_now(to, data):
             return
         too_many = len(self._waiting) >= REPLIES_WAITING_MAX
-        if too_many or self._waiting_bytes + len(data) > REPLY_BYTES_WAITING_MAX:
+        if too_many or self._bytes_waiting.now + len(data) > REPLY_BYTES_WAITING_MAX:
             self._replies_dropped += 1
             return
         if not self._waiting:
             self._nursery.start_soon(self._write)
         self._waiting.append((to, data))
-        self._waiting_bytes += len(data)
+        self._replies_waiting.add(1)
+        self._bytes_waiting.add(len(data))
 
     def _send_now(self, to: ReturnAddress, data: bytes) -> bool:
         sent = self._socket.send_to_now(to.path, data)
@@ -114,7 +116,8 @@ class NngDoor:
             to, data = self._waiting[0]
             if self._send_now(to, data):
                 self._waiting.popleft()
-                self._waiting_bytes -= len(data)
+                self._replies_waiting.add(-1)
+                self._bytes_waiting.add(-len(data))
             else:
                 with suppress(trio.ClosedResourceError):
                     await self._socket.wait_sendable()
@@ -128,8 +131,10 @@ class NngDoor:
             requests_dropped=self._requests_dropped,
             replies=self._replies,
             replies_dropped=self._replies_dropped,
-            replies_waiting=len(self._waiting),
-            reply_bytes_waiting=self._waiting_bytes,
+            replies_waiting=self._replies_waiting.now,
+            replies_waiting_peak=self._replies_waiting.peak,
+            reply_bytes_waiting=self._bytes_waiting.now,
+            reply_bytes_waiting_peak=self._bytes_waiting.peak,
         )
 
     def close(self) -> None:

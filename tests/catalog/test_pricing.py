@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kruxos import catalog
-from kruxos.catalog import Model, price
+from kruxos.catalog import Model, flat, price, with_reported
 from kruxos.events import Usage
 
 NOON_SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
@@ -33,6 +34,7 @@ def test_every_bucket_has_its_price() -> None:
     assert price(usage, row("anthropic", "claude-sonnet-4-6"), at=NOON_SUNDAY) == {
         "currency": "USD", "total": "0.01245", "input": "0.003", "cache_read": "0.0006", "cache_write": "0.00135",
         "output": "0.0075", "other": "0", "row": "anthropic/claude-sonnet-4-6", "as_of": "2026-11-22", "rates": "base",
+        "uncached": "0.0174",
     }  # fmt: skip
 
 
@@ -127,3 +129,45 @@ def test_a_long_lived_write_without_a_price_costs_what_a_short_one_costs() -> No
     assert sonnet.prices is not None
     cheaper = replace(sonnet, prices=replace(sonnet.prices, cache_write_1h=None))
     assert total(Usage(0, 0, 1_000_000, 0, None, 1_000_000), cheaper) == "3.75"
+
+
+def test_a_batch_costs_half_of_everything() -> None:
+    usage = Usage(1_000, 2_000, 300, 500, 400, 100)
+    cost = price(usage, row("anthropic", "claude-sonnet-4-6"), at=NOON_SUNDAY, batch=True)
+    assert cost is not None
+    assert (cost["total"], cost["output"], cost["uncached"], cost["rates"]) == (
+        "0.006225", "0.00375", "0.0174", "batch base",
+    )  # fmt: skip
+
+
+def test_a_subscription_pays_nothing_for_a_call_and_says_what_it_had_cost() -> None:
+    cost = price(Usage(1_000, 0, 0, 100), row("openai", "gpt-5.4"), at=NOON_SUNDAY)
+    assert cost is not None
+    assert flat(cost) == {
+        "currency": "USD", "total": "0", "list_total": "0.004", "row": "openai/gpt-5.4", "as_of": "2026-11-22",
+        "rates": "flat",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ({"cost": 0.00256995}, "0.00256995"),
+        ({"cost": 0.0001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.002}}, "0.0021"),
+        ({"cost_in_usd_ticks": 9_243_500}, "0.00092435"),
+    ],
+)
+def test_what_a_provider_says_it_charged_stands_beside_ours_with_the_difference(raw: dict[str, Any], told: str) -> None:
+    ours = {"currency": "USD", "total": "0.002"}
+    cost = with_reported(ours, raw)
+    assert cost is not None
+    assert (cost["total"], cost["reported"]) == ("0.002", told)
+    assert Decimal(cost["difference"]) == Decimal(told) - Decimal("0.002")
+    alone = with_reported(None, raw)
+    assert alone is not None
+    assert (alone["total"], alone["rates"]) == (told, "reported")
+
+
+@pytest.mark.parametrize("raw", [{}, {"cost": None}, {"cost": "3"}, {"cost": True}, {"cost": -1}, {"cost": {"a": 1}}])
+def test_what_is_no_cost_is_not_taken_for_one(raw: dict[str, Any]) -> None:
+    assert with_reported(None, raw) is None

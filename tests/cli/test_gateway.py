@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -282,6 +283,25 @@ class TestAgents:
         assert found["total"]["calls"] == 1
         assert found["rows"][0]["agent"] == "counted"
         assert found["total"]["cost"] == {"USD": "0.00006"}
+
+    def test_what_was_saved_is_shown(self, kruxos: Kruxos) -> None:
+        kruxos.well("chat", "hello")
+        shown = kruxos.well("usage", "--savings")
+        assert "SAVED" in shown
+        assert "FROM CACHE" in shown
+
+    def test_a_files_tokens_are_estimated_where_nobody_counts_and_cost_nothing(
+        self, kruxos: Kruxos, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "prompt.txt"
+        file.write_text("How many tokens may this be? " * 10)
+        before = json.loads(kruxos.well("usage", "--json"))["total"]
+        found = json.loads(kruxos.well("tokens", str(file), "--provider", "fast", "--json"))
+        after = json.loads(kruxos.well("usage", "--json"))["total"]
+        assert found["estimate"] is True
+        assert 60 < found["tokens"] < 110
+        for name in ("cost", "uncached_input_tokens", "unpriced_calls"):
+            assert after[name] == (before or after)[name]
 
 
 class TestVault:

@@ -40,6 +40,8 @@ COMMANDS = [
     "agent env", "agent restore", "agent set-policy", "alerts list", "alerts test",
     "model show", "model why", "model recommend", "events",
     "batch submit", "batch list", "batch show", "batch results", "batch cancel",
+    "config check", "config schema", "setup", "man", "completions", "simulate",
+    "service install", "service uninstall", "service status",
 ]  # fmt: skip
 
 
@@ -70,7 +72,7 @@ class TestHelp:
 
     def test_these_are_all_commands(self, capsys: pytest.CaptureFixture[str]) -> None:
         found: list[str] = []
-        for noun in [noun for noun in NOUNS if noun != "simulate"]:
+        for noun in NOUNS:
             verbs = re.findall(r"^    ([a-z-]+)(?: |$)", helped(capsys, noun).partition("commands:")[2], re.MULTILINE)
             found += [f"{noun} {verb}" for verb in verbs] or [noun]
         assert sorted(found) == sorted(COMMANDS)

@@ -103,6 +103,15 @@ def test_each_workers_restarts_errors_and_waits_are_in_its_row() -> None:
     assert "provider timeout, 5s ago" in rows[3]
 
 
+def test_a_prompt_cache_that_was_missed_lately_is_told_with_its_cause() -> None:
+    last = {"agent": "code-bot", "at": NOW - 5, "cause": "clock"}
+    cache = {"counts": {"expected": 9, "hits": 5, "missed": 4}, "last_miss": last}
+    (line,) = todo(worker("a", cache=cache))
+    assert "4 of 9 prompt cache hits that were expected were missed" in line
+    assert "code-bot, 5s ago: clock" in line
+    assert todo(worker("a", cache=cache | {"last_miss": last | {"at": NOW - 86_400}})) == []
+
+
 def test_what_is_not_fine_is_told_with_what_mends_it() -> None:
     assert todo(worker("deepseek", "failed", reason="no_credentials")) == [
         "  deepseek: no credentials configured",

@@ -61,7 +61,7 @@ providers:
 defaults: {chat: claud, autonmous: e}
 isolation: none
 operators: [1000, -1]
-http: {host: 0.0.0.0, port: 99999}
+http: {host: everybody, port: 99999}
 providres: {}
 """
 
@@ -102,8 +102,8 @@ line 26, column 25: defaults.autonmous: this key is not known here
 line 27, column 1: isolation: this value is not one of those allowed
   fix: one of required, best_effort, off
 line 28, column 19: operators[1]: must be the name of a user or group on this machine, or its number
-line 29, column 8: http.host: must be this machine: 127.0.0.1, ::1 or localhost
-line 29, column 23: http.port: must be at most 65535
+line 29, column 8: http.host: must be an address such as 127.0.0.1 or ::1
+line 29, column 25: http.port: must be at most 65535
 line 30, column 1: providres: this key is not known here
   fix: did you mean `providers`?"""
 
@@ -428,3 +428,16 @@ def test_a_login_that_cannot_be_right_is_told(entry: str, path: str, message: st
     (problem,) = problems(f"providers: {{x: {{{entry}}}}}")
     assert f"providers.x.{path}: " in problem
     assert message in problem
+
+
+def test_prompt_caches_can_be_left_alone_and_long_retention_be_named() -> None:
+    text = """\
+providers:
+  a: {type: anthropic, cache: off}
+  b: {type: openai, model: gpt-5.4, prompt_cache_retention: in_memory}
+"""
+    found = load(text).providers
+    assert (found["a"].cache, found["a"].prompt_cache_retention) == ("off", None)
+    assert (found["b"].cache, found["b"].prompt_cache_retention) == ("auto", "in_memory")
+    with pytest.raises(ConfigError, match="did you mean `in_memory`"):
+        load(text.replace("in_memory", "in-memory"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kruxos import wire
-from kruxos.cores.dispatching import FEW, Desk
+from kruxos.cores.dispatching import FEW, FULL_PAUSE_S, Desk
 from kruxos.cores.ports import Sink
 from kruxos.cores.supervision import Announce, BecameReady, Start, Supervision
 
@@ -158,3 +158,45 @@ def test_while_the_share_grows_a_few_calls_at_once_are_no_rush() -> None:
         desk.dispatch(number, wire.Open(), Hearing())
     assert shares[:FEW] == [1.0] * FEW
     assert shares[FEW] < 1.0
+
+
+def opened(desk: Desk[Process], count: int) -> None:
+    for number in range(1, count + 1):
+        desk.dispatch(number, wire.Open(), Hearing())
+
+
+def test_a_provider_whose_worker_has_as_many_calls_as_it_takes_is_full() -> None:
+    desk, process = ready()
+    desk.calls_max = 3
+    opened(desk, 2)
+    assert desk.outlook(None, 1.0, UNIX).standing == "ready"
+    opened(desk, 3)
+    outlook = desk.outlook(None, 1.0, UNIX)
+    assert (outlook.standing, outlook.code, outlook.retry_at) == ("full", "overloaded", UNIX + FULL_PAUSE_S)
+    desk.on_call_frame(process, wire.End(id=1))
+    assert desk.outlook(None, 1.0, UNIX).standing == "ready"
+
+
+def test_as_many_wait_for_one_that_starts_as_its_worker_would_take() -> None:
+    desk = starting()
+    desk.calls_max = 3
+    opened(desk, 3)
+    assert desk.outlook(None, 0.0, UNIX).standing == "full"
+
+
+def test_while_one_call_tries_a_provider_the_others_leave_it_alone() -> None:
+    desk, process = ready()
+    desk.on_health(process, health(m=UNIX + 1), UNIX)
+    assert desk.outlook("m", 2.0, UNIX + 2).share > 0
+    desk.dispatch(7, wire.Open(model="m"), Hearing())
+    assert desk.outlook("m", 2.0, UNIX + 2).share == 0
+    assert desk.outlook("other", 2.0, UNIX + 2).share == 1
+    desk.on_call_frame(process, wire.Error(id=7, error={"code": "cancelled"}))
+    assert desk.outlook("m", 2.0, UNIX + 2).share > 0
+
+
+def test_calls_from_before_a_pause_are_no_probes() -> None:
+    desk, process = ready()
+    desk.dispatch(1, wire.Open(model="m"), Hearing())
+    desk.on_health(process, health(m=UNIX + 1), UNIX)
+    assert desk.outlook("m", 2.0, UNIX + 2).share > 0

@@ -52,7 +52,7 @@ def test_a_call_that_cost_nothing_gives_its_key_free() -> None:
     keys.claim("a", "k", ONE, 1, 0)
     keys.add("a", "k", b"xyz")
     keys.release("a", "k")
-    assert keys.held_bytes == 0
+    assert keys.held_bytes.now == 0
     assert keys.claim("a", "k", OTHER, 2, 0)[0] == "fresh"
 
 
@@ -71,7 +71,7 @@ def test_answers_over_the_bound_are_forgotten_oldest_first_but_not_their_keys() 
         keys.claim("a", name, ONE, number, 0)
         keys.add("a", name, half)
         keys.finish("a", name, wire.End())
-    assert keys.held_bytes <= ANSWERS_BYTES_MAX
+    assert keys.held_bytes.now <= ANSWERS_BYTES_MAX
     assert [keys.claim("a", name, ONE, 9, 1)[0] for name in ("old", "middle", "new")] == ["unknown", "replay", "replay"]
 
 
@@ -98,7 +98,7 @@ def test_bytes_held_are_always_those_of_the_answers(history: list[tuple[str, str
                 keys.finish("a", key, wire.End(body=b"123"))
             case _:
                 keys.release("a", key)
-    assert keys.held_bytes >= 0
+    assert keys.held_bytes.now >= 0
     for key in "abc":
         keys.release("a", key)
-    assert keys.held_bytes == 0
+    assert keys.held_bytes.now == 0

@@ -22,6 +22,7 @@ from kruxos.cores.supervision import (
     Kill,
     Outgrown,
     Promote,
+    Rest,
     Restart,
     SendBye,
     Spawn,
@@ -373,3 +374,31 @@ def test_a_crashing_worker_never_starts_more_than_six_times_in_a_minute(lives: l
     for index in range(len(starts) - RESTARTS_MAX - 1):
         window = [start for start in starts if starts[index] <= start < starts[index] + 60.0]
         assert len(window) <= RESTARTS_MAX + 1
+
+
+def test_a_provider_at_rest_has_no_process_until_it_is_asked_for() -> None:
+    machine = supervised()
+    script = Script(machine)
+    script.at(0, Rest()).gives(Announce("stopped", "idle", "started when it is asked for"))
+    script.at(500, Start()).gives(Announce("idle", "starting", ""), Spawn(1))
+    script.at(500, Spawned(1, 101)).gives_nothing()
+    script.at(501, BecameReady(1)).gives(Promote(1), UP)
+    script.at(900, Rest()).gives(Announce("ready", "idle", "started when it is asked for"), AskToDrain(1))
+    script.at(900, Drained(1)).gives(SendBye(1))
+    script.at(900, Exited(1, 0)).gives_nothing()
+    assert (machine.state, machine.current, machine.workers) == ("idle", None, {})
+
+
+def test_a_provider_that_starts_or_fails_does_not_rest() -> None:
+    machine = supervised()
+    script = Script(machine)
+    script.at(0, Start()).gives(START, Spawn(1))
+    script.at(1, Rest()).gives_nothing()
+    script.at(1, SpawnRefused(1, "vault_locked")).gives(Announce("starting", "failed", "vault_locked"))
+    script.at(2, Rest()).gives_nothing()
+
+
+def test_a_provider_that_is_replaced_does_not_rest_meanwhile() -> None:
+    _, script = ready()
+    script.at(20, Restart()).gives(Spawn(2))
+    script.at(20, Rest()).gives_nothing()

@@ -17,7 +17,11 @@ from tests.endurance.canaries import canaries
 from tests.endurance.figures import Figures, load_average
 from tests.endurance.launcher_kills import launcher_kills
 from tests.endurance.ledger import ledger_kills, ledger_rows
+from tests.endurance.mixed import mixed
 from tests.endurance.mutated import mutated
+from tests.endurance.outage import outage
+from tests.endurance.overload import overload
+from tests.endurance.streams import streams
 from tests.endurance.stuck import stuck
 from tests.endurance.supervisor_kills import supervisor_kills
 from tests.endurance.traffic import traffic_figures
@@ -26,7 +30,7 @@ from tests.endurance.worker_kills import worker_kills
 
 def main() -> int:
     """Measures what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="scripts/endurance", description="Kills, garbage and canaries, counted.")
+    parser = argparse.ArgumentParser(prog="scripts/endurance", description="Kills, garbage, load and outages, counted.")
     add = parser.add_argument
     add("--worker-kills", type=int, default=200, metavar="N", help="SIGKILLs of one worker (default: %(default)s)")
     add("--healthy-kills", type=int, default=5, metavar="N", help="of these, after ten quiet seconds, on top")
@@ -39,6 +43,10 @@ def main() -> int:
     add("--stuck", type=int, default=1000, metavar="N", help="workers killed, stopped, spinning, leaking at each step")
     add("--ledger-kills", type=int, default=200, metavar="N", help="SIGKILLs of a process that writes the ledger")
     add("--ledger-rows", type=int, default=1_000_000, metavar="N", help="rows of a ledger that is summed up")
+    add("--streams", type=int, default=300, metavar="N", help="streams under 20 edits and 5 restarts of each worker")
+    add("--outage-seconds", type=int, default=60, metavar="S", help="a provider is out, in three ways, so long each")
+    add("--overload-seconds", type=int, default=60, metavar="S", help="ten times the peak, so long")
+    add("--mixed-minutes", type=int, default=60, metavar="M", help="mixed load with every kind of fault")
     add("--traffic", type=int, default=1, metavar="N", help="rounds of recorded traffic; 0 leaves any of these out")
     chosen = parser.parse_args()
     measurements: list[tuple[int, Callable[[int, Path], Figures]]] = [
@@ -53,6 +61,10 @@ def main() -> int:
         (chosen.ledger_kills, ledger_kills),
         (chosen.ledger_rows, ledger_rows),
         (chosen.traffic, traffic_figures),
+        (chosen.streams, streams),
+        (chosen.outage_seconds, outage),
+        (chosen.overload_seconds, overload),
+        (chosen.mixed_minutes, mixed),
     ]
     missed: list[str] = []
     for count, measure in measurements:

@@ -108,6 +108,17 @@ def test_a_full_queue_refuses_rows_and_counts_them(ledger: Ledger, monkeypatch: 
     assert (ledger.writer.waiting, ledger.writer.dropped) == (2, 2)
 
 
+def test_half_of_the_queue_is_for_rows_that_may_have_cost_something(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUEUE_ROWS_MAX", 4)
+    monkeypatch.setattr(module, "FREE_ROWS_MAX", 2)
+    refused = replace(CALL, outcome="rate_limited", billed_maybe=False)
+    assert [ledger.writer.append(replace(refused, call_id=str(n))) for n in range(3)] == [True, True, False]
+    assert ledger.writer.append(replace(CALL, call_id="3", billed_maybe=False))
+    assert ledger.writer.append(replace(refused, call_id="4", billed_maybe=True))
+
+
 def test_rows_that_could_not_be_written_wait_in_their_order(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         ledger.writer.append(replace(CALL, call_id=f"c-{number}"))

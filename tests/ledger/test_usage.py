@@ -144,3 +144,16 @@ def test_the_sums_are_what_adding_by_hand_gives(
             if currency is not None and cost is not None:
                 into.cost[currency] = into.cost.get(currency, Decimal(0)) + cost
         assert {each.group: each for each in ledger.usage(["agent", "provider"])} == wanted
+
+
+def test_what_was_saved_is_summed_where_both_prices_are_known(ledger: Ledger) -> None:
+    book(
+        ledger,
+        call(1, cost=Decimal("0.25"), currency="USD", cost_uncached=Decimal("1.10")),
+        call(2, cost=Decimal("0.40"), currency="USD", cost_uncached=Decimal("0.30"), cost_reported=Decimal("0.41")),
+        call(3, cost=None, cost_uncached=None),
+        call(4, cost=Decimal("0.5"), currency="USD"),
+    )
+    (total,) = ledger.usage(())
+    assert total.saved == {"USD": Decimal("0.75")}
+    assert total.reported_difference == {"USD": Decimal("0.01")}

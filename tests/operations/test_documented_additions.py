@@ -25,12 +25,13 @@ from kruxos.config.model import Provider
 from kruxos.dialects.profiles import choose_profile, origin_of
 from kruxos.messages import Message, Request
 from kruxos.operations.additions import Wish, plan_addition
-from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.exchange import Exchange
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import Script, ScriptedNetwork
 from kruxos_workers.limits import Limits
 from kruxos_workers.settings import read_settings
+from kruxos_workers.worker import Worker
 from tests.cli import document
 from tests.workers.test_exchange import Outlet, json_answer
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import re
 
-import pytest
-import trio
-
-from kruxos import catalog, wire
+from kruxos import catalog
 from kruxos.catalog import documented
 from kruxos.dialects import features
+from kruxos.dialects.profiles import PROFILES
 from kruxos.operations.matrix import PROFILE_OF, WHY, matrix
-from kruxos_workers.exchange import Exchange
+from kruxos_workers.counting import ENDPOINTS
 from tests.operations.conftest import Direct
 from tests.shared import shared
-from tests.workers.test_exchange import world
 
 TODAY = "2026-11-22"
 DIFFERING = {
-    "Anthropic": {"Caching", "Compaction", "Token Pre-flight"},
-    "OpenAI": {"Compaction"},
+    "Anthropic": {"Compaction"},
+    "OpenAI": {"Compaction", "Token Pre-flight"},
     "OpenAI Codex": {"Compaction"},
-    "Gemini": {"Thinking", "Compaction", "Batch"},
+    "Gemini": {"Thinking", "Compaction", "Batch", "Token Pre-flight"},
     "DeepSeek": {"Thinking", "Compaction"},
     "GLM": {"Compaction"},
     "Grok": {"Thinking", "Compaction"},
@@ -88,11 +85,6 @@ def test_every_row_of_the_matrix_is_a_profile_with_models() -> None:
     assert set(PROFILE_OF.values()) <= sold
 
 
-@pytest.mark.skipif(bool(features.COUNTING), reason="a provider counts")
-def test_counting_is_not_in_this_version_as_the_matrix_says() -> None:
-    async def main() -> None:
-        here = world()
-        await Exchange(here.worker, wire.Open(id=1, op="count_tokens", body=b"")).run()
-        assert here.error.code == "unsupported"
-
-    trio.run(main)
+def test_who_counts_is_who_has_an_endpoint_for_it() -> None:
+    counting = {name for name in features.COUNTING if PROFILES[name].dialect in ENDPOINTS and not PROFILES[name].login}
+    assert counting == set(features.COUNTING)

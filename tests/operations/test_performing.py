@@ -13,7 +13,7 @@ import pytest
 from kruxos.config.directory import DataDirectory
 from kruxos.config.lock import DirectoryLock
 from kruxos.errors import GatewayUnreachableError, RefusedError
-from kruxos.operations import perform
+from kruxos.operations import OPERATIONS, perform, registry
 from kruxos.paths import control_socket
 from tests.operations.conftest import Direct
 
@@ -89,3 +89,10 @@ def test_asking_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert HEAVY.isdisjoint(json.loads(done.stdout))
+
+
+def test_every_operation_is_found_by_its_name_alone() -> None:
+    assert OPERATIONS
+    assert [name for name, each in OPERATIONS.items() if registry.operation(name) != each] == []
+    with pytest.raises(KeyError):
+        registry.operation("model.nothing")

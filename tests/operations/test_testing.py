@@ -118,7 +118,7 @@ def test_a_404_with_a_version_path_has_another_cause(live: Live) -> None:
         (errors.RateLimitedError, "rate limit reached", "kruxos model default fallback NAME"),
         (errors.ModelNotFoundError, "does not have deepseek-chat", "set another `model:` for deepseek"),
         (errors.ProviderUnreachableError, "no connection to the provider", "check the network and base_url"),
-        (errors.InsufficientFundsError, "insufficient funds", "add credit"),
+        (errors.InsufficientFundsError, "the account has no credit", "top up"),
         (errors.WorkerLostError, "its worker process keeps ending", "logs/deepseek.log"),
     ],
 )

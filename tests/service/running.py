@@ -34,12 +34,12 @@ _PAUSE_S = 0.003
 _NEVER = threading.Event()
 
 
-def until(probe: Callable[[], T], what: str, within_s: float = WITHIN_S) -> T:
+def until(probe: Callable[[], T], what: str, within_s: float = WITHIN_S, pause_s: float = _PAUSE_S) -> T:
     """Asks until the answer is true, and gives it."""
     give_up_at = monotonic() + within_s
     while not (answer := probe()):
         assert monotonic() < give_up_at, f"{what} did not come about within {within_s:g} s"
-        _NEVER.wait(_PAUSE_S)
+        _NEVER.wait(pause_s)
     return answer
 
 
@@ -114,6 +114,10 @@ class Simulator:
         method, body = ("POST", json.dumps(ways)) if ways else ("GET", None)
         found: dict[str, Any] = self._ask(method, "/simulator/batches", body)
         return found
+
+    def switch_faults(self, *faults: str) -> None:
+        """These faults are on from now on; none: all is well again."""
+        self._ask("POST", "/simulator/faults", json.dumps({"faults": list(faults)}))
 
     def reset(self) -> None:
         """As at the start."""

@@ -21,7 +21,7 @@ from kruxos.cores import supervision
 from kruxos.cores.names import Found
 from kruxos.errors import NeedsLoginError
 from kruxos.link import Link
-from kruxos.service.fleet import Fleet
+from kruxos.service.fleet import REST_AFTER_S, Fleet
 from kruxos.service.launching import Launching, Request
 from kruxos.service.names import QUESTIONS_MAX, Names
 from kruxos.service.providers import Setup
@@ -90,7 +90,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(setup: Setup, look_up: Callable[[str, int], Any] | None = None) -> AsyncGenerator[Scene]:
+async def scene(
+    setup: Setup, look_up: Callable[[str, int], Any] | None = None, *, on_demand: bool = False
+) -> AsyncGenerator[Scene]:
     asked: list[tuple[str, int]] = []
 
     async def resolve(host: str, port: int) -> Found:
@@ -104,7 +106,10 @@ async def scene(setup: Setup, look_up: Callable[[str, int], Any] | None = None) 
             cast("Launching", launcher), Timers(), nursery, lambda _: setup, lambda _: os.open(os.devnull, os.O_WRONLY),
             lambda *_: None, NoLogins(), Names(nursery, resolve),
         )  # fmt: skip
-        fleet.configure({"p": True}, set())
+        fleet.configure({"p": True}, set(), frozenset({"p"} if on_demand else ()))
+        if on_demand:
+            assert (fleet.providers["p"].core.state, launcher.requests) == ("idle", [])
+            fleet.dispatch("p", fleet.next_number(), wire.Open(id=1), Waiting())
         worker = Link(launcher.ends[0])
         yield Scene(fleet, launcher, worker, launcher.ends[0], asked)
         worker.close()
@@ -160,7 +165,7 @@ def test_where_isolation_is_required_and_not_whole_no_secret_leaves_and_the_prov
             assert (core.state, core.reason) == ("failed", "isolation_unavailable")
             process = its.fleet.providers["p"].processes[1]
             assert process.killed
-            assert process.link.queued_bytes == 0, "nothing was sent to it"
+            assert process.link.queued.now == 0, "nothing was sent to it"
             its.fleet.apply("p", supervision.Stop(now=True))
 
     trio.run(main)
@@ -197,6 +202,7 @@ def test_a_worker_that_asks_too_much_at_once_is_told_so() -> None:
             for number in range(QUESTIONS_MAX + 1):
                 its.say(wire.Resolve(id=number + 1, host=OWN[0], port=OWN[1]))
             assert await its.next() == wire.Resolved(id=QUESTIONS_MAX + 1, reason="too many questions at once")
+            await trio.testing.wait_all_tasks_blocked()
             assert its.asked == [OWN]
 
     trio.run(main)
@@ -213,6 +219,27 @@ def test_an_answer_for_a_worker_that_is_gone_is_dropped() -> None:
             its.fleet.providers["p"].processes[1].link.close()
             go.set()
             await trio.testing.wait_all_tasks_blocked()
+
+    trio.run(main)
+
+
+def test_a_provider_on_demand_is_started_by_its_first_call_and_rests_when_nobody_asks_for_long() -> None:
+    async def main() -> None:
+        async with scene(setup(), on_demand=True) as its:
+            provider = its.fleet.providers["p"]
+            its.say(wire.Hello(pid=1))
+            its.say(wire.Ready())
+            assert isinstance(await its.next(), wire.Configure)
+            assert isinstance(await its.next(), wire.Open)
+            its.say(wire.End(id=1))
+            its.say(wire.Beat())
+            await trio.testing.wait_all_tasks_blocked()
+            assert provider.current is not None
+            provider.asked_at -= REST_AFTER_S
+            provider.core.since -= REST_AFTER_S
+            its.say(wire.Beat())
+            assert await its.next() == wire.Drain()
+            assert provider.core.state == "idle"
 
     trio.run(main)
 

@@ -65,3 +65,17 @@ def test_a_broken_file_does_not_end_the_watch(tmp_path: Path) -> None:
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     assert reloads == ["broken", "mended"]
+
+
+def test_what_is_saved_before_the_watch_begins_and_after_it_was_read_is_taken_up(tmp_path: Path) -> None:
+    path, reloads = tmp_path / "models.yaml", list[str]()
+    path.write_text("as it was read")
+    seen = look_at(path)
+    path.write_text("saved a moment later")
+
+    async def main() -> None:
+        with trio.move_on_after(LOOK_EVERY_S * 2.5):
+            await watch(path, lambda: reloads.append(path.read_text()), seen)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert reloads == ["saved a moment later"]

@@ -40,5 +40,7 @@ def test_every_module_and_every_file_of_data_is_in_it(names: set[str]) -> None:
 
 def test_nothing_else_is_in_it(names: set[str]) -> None:
     tops = {Path(name).parts[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"kruxos", "kruxos_workers"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"kruxos", "kruxos_workers"}
+    (manual,) = [name for name in names if ".data/" in name]
+    assert manual.endswith(".data/data/share/man/man1/kruxos.1")
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]

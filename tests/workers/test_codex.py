@@ -10,12 +10,12 @@ import trio
 
 from kruxos import __version__, events, framing, wire
 from kruxos.dialects.profiles import OPENAI_CODEX
-from kruxos_workers.exchange import Worker
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import Script, ScriptedNetwork
 from kruxos_workers.limits import Limits
 from kruxos_workers.settings import read_settings
+from kruxos_workers.worker import Worker
 from tests.workers.test_exchange import HEAD, LAST, SECRET, Outlet, World, chunk, json_answer
 
 SETTINGS = {

@@ -18,12 +18,13 @@ from kruxos.dialects.profiles import GEMINI, GENERIC, OLLAMA, Profile
 from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError, from_wire
 from kruxos.messages import Message, Request
-from kruxos_workers.exchange import LOADING_AFTER_S, TAIL_WITHIN_S, Exchange, Worker
+from kruxos_workers.exchange import LOADING_AFTER_S, TAIL_WITHIN_S, Exchange
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.http.scripted import RESET, Script, ScriptedNetwork, Wait
 from kruxos_workers.limits import Limits
 from kruxos_workers.settings import Settings, TimeLimits
+from kruxos_workers.worker import Worker
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req_1\r\ntransfer-encoding: chunked\r\n\r\n"

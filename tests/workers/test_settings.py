@@ -76,3 +76,10 @@ def test_a_type_chooses_its_own_profile_wherever_its_server_stands(kind: str) ->
     assert row is not None
     assert (row.name, row.dialect) == (kind, kind)
     assert origin_of(row, "http://10.0.0.7:8080") == f"{kind}@10.0.0.7:8080"
+
+
+def test_prompt_caches_are_looked_after_unless_the_settings_say_otherwise() -> None:
+    told = settings("anthropic")
+    assert (told.caches_prompts, told.cache_retention) == (True, "extended")
+    told = settings("openai", cache="off", prompt_cache_retention="24h")
+    assert (told.caches_prompts, told.cache_retention) == (False, "24h")

@@ -14,18 +14,23 @@ from kruxos import catalog, wire
 from kruxos.catalog import Shelf
 from kruxos.dialects.base import Decoder, Ending
 from kruxos.errors import KruxosError
-from kruxos.events import CONTENT_EVENTS, Event, Raw, Start, ToolCallEnd, Usage, encode_events
+from kruxos.events import CONTENT_EVENTS, Event, Raw, Start, ToolCallEnd, Usage, encode_events, pack_event
 
 
 class Answer:
-    """The answer to the dispatch ``number``. ``model`` is the one that gives it, as far as that is known."""
+    """The answer to the dispatch ``number``. ``model`` is the one that gives it, as far as that is known.
+
+    ``flat``: a subscription pays for it.
+    """
 
     def __init__(
-        self, number: int, *, provider: str, shelf: Shelf, model: str, stream: bool, call_id: str = ""
-    ) -> None:
+        self, number: int, *, provider: str, shelf: Shelf, model: str, stream: bool, call_id: str = "",
+        flat: bool = False,
+    ) -> None:  # fmt: skip
         self._number, self._call_id = number, call_id
         self._provider, self._shelf, self._stream = provider, shelf, stream
         self.model = model
+        self._flat = flat
         self._held: list[Event] = []
         self.committed = False
 
@@ -64,7 +69,7 @@ class Answer:
             raw_finish_reason=ending.raw_finish_reason,
             usage={} if usage is None else usage.to_wire(),
             raw_usage=ending.raw_usage,
-            cost=self._cost(ending.model or self.model, usage, now),
+            cost=self._cost(ending.model or self.model, usage, ending.raw_usage, now),
             upstream_request_id=request_id,
             upstream_us=upstream_us,
         )
@@ -90,13 +95,16 @@ class Answer:
             failure=failure,
             usage={} if usage is None else usage.to_wire(),
             raw_usage={} if decoder is None else decoder.raw_usage,
-            cost=self._cost(self.model, usage, now),
+            cost=self._cost(self.model, usage, {} if decoder is None else decoder.raw_usage, now),
             upstream_us=upstream_us,
         )
 
-    def _cost(self, model: str, usage: Usage | None, now: float) -> dict[str, Any]:
+    def _cost(self, model: str, usage: Usage | None, raw: dict[str, Any], now: float) -> dict[str, Any]:
         row = None if usage is None else self._shelf.priced(model, catalog.day_of(now))
-        return {} if usage is None or row is None else dict(catalog.price(usage, row, at=now) or {})
+        cost = None if usage is None or row is None else catalog.price(usage, row, at=now)
+        if self._flat:
+            return {} if cost is None else dict(catalog.flat(cost))
+        return dict(catalog.with_reported(cost, raw) or {})
 
 
 def _start_first(held: list[Event]) -> list[Event]:
@@ -111,7 +119,7 @@ def _event_frames(number: int, events: list[Event]) -> Iterable[wire.Frame]:
     bodies: list[bytes] = []
     size = 0
     for event in events:
-        body = encode_events([event])
+        body = pack_event(event)
         if bodies and size + len(body) > wire.EVENT_BYTES_AIM:
             yield wire.Event(id=number, body=b"".join(bodies))
             bodies, size = [], 0

@@ -10,17 +10,11 @@ Whatever happens, the supervisor hears exactly one last frame about it, with wha
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
-import msgpack
 import trio
 
 from kruxos import catalog, wire
-from kruxos.checks import check_request
-from kruxos.codec import decode_request
 from kruxos.dialects.base import Decoder, EncodedRequest, Target
 from kruxos.errors import (
     BadRequestError,
@@ -33,69 +27,31 @@ from kruxos.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
-from kruxos.events import Notice, encode_events
+from kruxos.events import Notice, Usage, encode_events
 from kruxos.messages import THINKING_EFFORTS, Request
 from kruxos_workers.answer import Answer
-from kruxos_workers.estimate import estimate_tokens
-from kruxos_workers.gate import Gate
+from kruxos_workers.cache import Asked, Caching
 from kruxos_workers.http import Answer as HttpAnswer
-from kruxos_workers.http import BodyFailure, ProviderClient, SendFailure, TimeLimit, Timing
+from kruxos_workers.http import BodyFailure, SendFailure, TimeLimit
 from kruxos_workers.limits import Ask
+from kruxos_workers.preflight import Judged, read_request
 from kruxos_workers.raw import RawBytes, wants_raw
-from kruxos_workers.remaining import Remains
-from kruxos_workers.settings import FIRST_EVENT_S, Settings
+from kruxos_workers.settings import FIRST_EVENT_S
+from kruxos_workers.upstream import request_id, upstream_us
+from kruxos_workers.worker import Login, Worker
 
 ERROR_BODY_BYTES_MAX = 1024 * 1024
 TAIL_WITHIN_S = 2.0
 """How long the end of a body is awaited once the protocol's own end has come."""
 UNAUTHORIZED = 401
+AUTONOMOUS = "autonomous"
+"""The role of calls that nobody waits for at a keyboard: their loops come back soon."""
 KEPT_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "container"})
 """Fields of a protocol that name what its provider has kept: without it the rest of the request means little."""
 LOADING_AFTER_S = 3.0
 """A local model that says nothing for so long is probably being loaded: the agent is told, and it is no failure."""
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
 """A gateway in between gave up waiting: the provider behind it may have done the work."""
-
-
-class Outlet(Protocol):
-    """Where frames go."""
-
-    def send(self, frame: wire.Frame) -> None:
-        """Queues a frame."""
-        ...
-
-    def flush(self) -> bool:
-        """Hands queued frames to the kernel now."""
-        ...
-
-    async def room(self) -> None:
-        """Waits while the supervisor is far behind."""
-        ...
-
-
-class Login(Protocol):
-    """A login that is kept fresh (``oauth.keeper.Keeper``). Both raise ``KruxosError`` where it can't be had."""
-
-    async def token(self) -> str:
-        """The access token that requests are signed with from here on."""
-        ...
-
-    async def renewed(self, rejected: str) -> bool:
-        """The provider has refused this token: whether there is another by now."""
-        ...
-
-
-@dataclass(slots=True)
-class Worker:
-    """What all attempts of a worker share. ``now`` gives Unix seconds; ``login`` is there where one signs in."""
-
-    settings: Settings
-    client: ProviderClient
-    gate: Gate
-    outlet: Outlet
-    login: Login | None = None
-    remains: Remains = field(default_factory=Remains)
-    now: Callable[[], float] = time.time
 
 
 class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
@@ -118,6 +74,9 @@ class Exchange:
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _answer: Answer = field(init=False)
     _request: Request = field(init=False)
+    _caching: Caching | None = None
+    _judged: Judged | None = None
+    _target_model: str = ""
     _decoder: Decoder | None = None
     _raw: RawBytes | None = None
     _http: HttpAnswer | None = None
@@ -136,6 +95,7 @@ class Exchange:
             shelf=settings.shelf,
             model=self.frame.model or settings.model or "",
             stream=self.frame.stream,
+            flat=settings.profile.login,
             call_id=self.frame.call_id or "",
         )
         self._flowing.set()
@@ -169,6 +129,7 @@ class Exchange:
     async def _exchange(self) -> wire.Frame:
         request = self._request = self._read_request()
         target, encoded = self._encode(request)
+        self._target_model = target.model
         await self._enter(target.model, request)
         if self.worker.login is None:
             return await self._ask(target, encoded)
@@ -208,9 +169,10 @@ class Exchange:
                 limit=self._limit,
             ) as http:
                 self._http = http
-                self.worker.gate.heard(self.frame.id, http.headers)
+                accepted = 200 <= http.status < 300
+                self.worker.gate.heard(self.frame.id, http.headers, accepted=accepted)
                 self.worker.remains.heard(http.headers, self.worker.now())
-                if not 200 <= http.status < 300:
+                if not accepted:
                     raise await self._refused(http, target, encoded)
                 self._decoder = self._decoder_for(http, target, encoded)
                 self._raw = self._raw_for(http)
@@ -238,15 +200,9 @@ class Exchange:
                 "never_sent", UnsupportedError(f"{self.worker.settings.provider} cannot {self.frame.op}")
             )
         try:
-            value = msgpack.unpackb(self.frame.body, max_ext_len=0)
-        except (ValueError, msgpack.exceptions.UnpackException):
-            raise FailedExchange("final", BadRequestError("the request is not msgpack")) from None
-        try:
-            request = decode_request(value)
-            check_request(request)
+            return self._with_effort(read_request(self.frame))
         except CallerError as error:
             raise FailedExchange("final", error) from None
-        return self._with_effort(request)
 
     def _with_effort(self, request: Request) -> Request:
         """The request with its agent's effort, where it says nothing of thinking itself."""
@@ -258,6 +214,7 @@ class Exchange:
     def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
         settings = self.worker.settings
         model, request = self._model(request)
+        self._caching = caching = self._make_caching(model, request)
         target = Target(
             provider=settings.provider,
             model=model,
@@ -266,6 +223,7 @@ class Exchange:
             stream=self.frame.stream,
             shelf=settings.shelf,
             now=self.worker.now(),
+            edit=caching.edit,
         )
         try:
             encoded = settings.dialect.encode_request(request, target)
@@ -274,8 +232,18 @@ class Exchange:
         except KruxosError as error:
             raise FailedExchange("final", error) from None
         unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
-        self._answer.take([*unknown, *self._only_elsewhere(request), *encoded.notices])
+        self._answer.take([*unknown, *self._only_elsewhere(request), *encoded.notices, *caching.notices])
+        caching.notices.clear()
         return target, encoded
+
+    def _make_caching(self, model: str, request: Request) -> Caching:
+        frame, worker = self.frame, self.worker
+        is_autonomous = frame.role == AUTONOMOUS
+        asked = Asked(frame.agent or "", frame.conversation, model, is_autonomous, request.cache, worker.now())
+        try:
+            return worker.caches.caching(asked, worker.settings.shelf.lookup(model))
+        except CallerError as error:
+            raise FailedExchange("final", error) from None
 
     def _only_elsewhere(self, request: Request) -> list[Notice]:
         """What the agent said in the words of another protocol, and is left out. Not left out is what it goes on."""
@@ -312,13 +280,22 @@ class Exchange:
         return instead.new, request
 
     async def _enter(self, model: str, request: Request) -> None:
-        frame = self.frame
-        ask = Ask(frame.id, frame.agent or "", model, estimate_tokens(request), frame.wait_s)
+        frame, row = self.frame, self.worker.settings.shelf.lookup(model)
+        try:
+            self._judged = self.worker.preflight.judge(request, row, model, self._conversation)
+        except CallerError as error:
+            raise FailedExchange("final", error) from None
+        ask = Ask(frame.id, frame.agent or "", model, self._judged.tokens, frame.wait_s)
         try:
             await self.worker.gate.enter(ask)
         except KruxosError as error:
             raise FailedExchange("never_sent", error) from None
         self._entered = True
+
+    @property
+    def _conversation(self) -> str:
+        """What names the call's conversation in this worker; empty where nothing does."""
+        return "" if self._caching is None else self._caching.conversation
 
     def _leave(self, error: KruxosError | None = None) -> None:
         """The call is over without an answer; its place at the provider is free."""
@@ -423,15 +400,26 @@ class Exchange:
             error = otherwise if decoder.error is None or cut_off else decoder.error
             return self._failed(error, _failure_of(error))
         self._entered, usage = False, decoder.ending.usage
+        self._learn(usage)
         self.worker.gate.worked(
             self.frame.id, None if usage is None else usage.input_tokens + (usage.output_tokens or 0)
         )
         return self._answer.end(
             decoder.ending,
-            request_id=_request_id(self._http),
-            upstream_us=0 if self._http is None else _upstream_us(self._http.timing),
+            request_id=request_id(self._http),
+            upstream_us=0 if self._http is None else upstream_us(self._http.timing),
             now=self.worker.now(),
         )
+
+    def _learn(self, usage: Usage | None) -> None:
+        """What an answer's usage teaches of caches and lengths."""
+        if self._caching is not None:
+            self._caching.settle(usage)
+            for frame in self._answer.take(self._caching.notices):
+                self.worker.outlet.send(frame)
+        if usage is not None and self._judged is not None and self._target_model:
+            corrections = self.worker.preflight.corrections
+            corrections.learn(self._target_model, self._conversation, self._judged.estimate, usage.input_tokens)
 
     def _failed(self, error: KruxosError, failure: str, raw: bytes = b"") -> wire.Frame:
         now = self.worker.now()
@@ -439,7 +427,7 @@ class Exchange:
         error.message = self.worker.client.redact(error.message)
         if error.detail.excerpt is not None:
             error.detail.excerpt = self.worker.client.redact(error.detail.excerpt)
-        error.detail.request_id = error.detail.request_id or _request_id(self._http)
+        error.detail.request_id = error.detail.request_id or request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
         return self._answer.fail(error, failure, self._decoder, raw=raw, now=now)
 
@@ -456,20 +444,3 @@ def _failure_of(error: KruxosError) -> str:
         return "final"
     certain = error.detail.provider_code is not None or error.detail.provider_status is not None
     return "refused" if certain and not isinstance(error, StreamInterruptedError) else "ambiguous"
-
-
-def _upstream_us(timing: Timing) -> int:
-    """How long the provider had it: from the request's first byte to the answer's last."""
-    if timing.request_started_at is None or timing.last_byte_at is None:
-        return 0
-    return round((timing.last_byte_at - timing.request_started_at) * 1e6)
-
-
-_REQUEST_IDS = ("request-id", "x-request-id", "x-oai-request-id", "mistral-correlation-id", "x-generation-id", "cf-ray")
-
-
-def _request_id(http: HttpAnswer | None) -> str | None:
-    """The provider's own name for the exchange, from its answer's headers."""
-    if http is None:
-        return None
-    return next((http.headers[name] for name in _REQUEST_IDS if name in http.headers), None)

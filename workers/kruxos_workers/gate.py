@@ -49,9 +49,11 @@ class Gate:
             del self._events[ask.id]
         return self._verdicts.pop(ask.id)
 
-    def heard(self, call_id: int, headers: Mapping[str, str]) -> None:
-        """The head of a call's answer has come."""
-        self.limits.heard(call_id, headers, time.time())
+    def heard(self, call_id: int, headers: Mapping[str, str], *, accepted: bool) -> None:
+        """The head of a call's answer has come; ``accepted``: it is no refusal."""
+        self.limits.heard(call_id, headers, time.time(), accepted=accepted)
+        if accepted:
+            self._wake()
 
     def worked(self, call_id: int, tokens: int | None) -> None:
         """A call was answered, with so many tokens as far as is known."""

@@ -16,8 +16,8 @@ from kruxos.dialects.base import Target
 from kruxos.dialects.listings import Listed
 from kruxos.errors import CancelledError, KruxosError, ProviderProtocolError, UnsupportedError
 from kruxos.events import TextDelta, encode_events
-from kruxos_workers.exchange import Worker
 from kruxos_workers.http import BodyFailure, SendFailure, TimeLimit
+from kruxos_workers.worker import Worker
 
 PAGE_BYTES_MAX = 8 * 1024 * 1024
 MODELS_MAX = 5_000

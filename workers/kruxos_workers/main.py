@@ -19,23 +19,25 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any, TypeAlias, cast
 
 import trio
 
 from kruxos import __version__, catalog, wire
 from kruxos.cores.exits import EXIT_CONFIGURATION
+from kruxos.dialects.registry import DIALECTS
 from kruxos.errors import KruxosError
 from kruxos.launcher.inheritance import Inheritance
 from kruxos.link import Link
 from kruxos.login import Login
 from kruxos_workers.batches import BatchWork
 from kruxos_workers.batches.work import PREFIX
+from kruxos_workers.counting import Counting
 from kruxos_workers.crediting import ask_credit
-from kruxos_workers.exchange import Exchange, Worker
+from kruxos_workers.exchange import Exchange
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ClientLimits, ProviderClient, TrioNetwork, proxy_from_url, warm_up_tls
-from kruxos_workers.limits import Limits
+from kruxos_workers.limits import WAITING_MAX, Limits
 from kruxos_workers.listing import Listing
 from kruxos_workers.names import AskedNames
 from kruxos_workers.oauth.issuer import ORIGINATOR, Issuer
@@ -43,13 +45,17 @@ from kruxos_workers.oauth.keeper import Keeper
 from kruxos_workers.oauth.life import Life
 from kruxos_workers.remaining import Remains, credit_address
 from kruxos_workers.settings import Settings, read_settings
+from kruxos_workers.worker import Worker
 
 BEAT_EVERY_S = 1.0
+CACHES_EVERY_BEATS = 5
+"""A successor may know a little less of caches: that costs a prediction, no call."""
 
 
 def preload() -> None:
     """What all workers share: read once by the launcher, before it forks."""
     catalog.models()
+    list(DIALECTS.values())
     warm_up_tls()
 
 
@@ -105,7 +111,11 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
     limits.restore(frame.state, time.time())
     remains = Remains()
     remains.restore(frame.state.get("remains"))
-    return Worker(settings, client, Gate(limits, partial(_tell_limits, link, limits, remains)), link, remains=remains)
+    worker = Worker(settings, client, Gate(limits, lambda: _tell_state(worker)), link, remains=remains)
+    known = frame.state.get("cache")
+    if isinstance(known, dict):
+        worker.caches.restore(cast("dict[str, Any]", known))
+    return worker
 
 
 def _client(
@@ -123,12 +133,13 @@ def _client(
     )
 
 
-def _tell_limits(link: Link, limits: Limits, remains: Remains) -> None:
-    now = time.time()
+def _tell_state(worker: Worker) -> None:
+    """Tells what limits the provider, and what a successor has to know of limits, what remains, and caches."""
+    now, limits = time.time(), worker.gate.limits
     until, reason = limits.cooling(now) or (None, None)
-    remains.news = False
-    state = limits.state(now) | {"remains": remains.state()}
-    link.send(wire.Health(cooling_until=until, reason=reason, state=state))
+    worker.remains.news = False
+    state = limits.state(now) | {"remains": worker.remains.state(), "cache": worker.caches.state(now)}
+    worker.outlet.send(wire.Health(cooling_until=until, reason=reason, state=state))
 
 
 def _make_keeper(desk: Desk) -> Keeper | None:
@@ -148,6 +159,10 @@ def _make_keeper(desk: Desk) -> Keeper | None:
     return keeper
 
 
+Work: TypeAlias = Exchange | Listing | Counting | BatchWork
+_WORK: Mapping[str, type[Listing | Counting]] = {"list_models": Listing, "count_tokens": Counting}
+
+
 @dataclass(slots=True)
 class Desk:
     """The table of attempts under way, and what the supervisor's frames mean for them."""
@@ -157,9 +172,7 @@ class Desk:
     nursery: trio.Nursery
     names: AskedNames
     keeper: Keeper | None = None
-    exchanges: dict[int, Exchange | Listing | BatchWork] = field(
-        default_factory=dict[int, "Exchange | Listing | BatchWork"]
-    )
+    exchanges: dict[int, Work] = field(default_factory=dict[int, "Work"])
     credit_client: ProviderClient | None = None
     draining: bool = False
     leaving: bool = False
@@ -204,7 +217,7 @@ class Desk:
             case _:
                 pass
 
-    async def _run(self, exchange: Exchange | Listing | BatchWork) -> None:
+    async def _run(self, exchange: Work) -> None:
         try:
             await exchange.run()
         finally:
@@ -229,25 +242,33 @@ class Desk:
             self.link.send(wire.Drained())
 
 
-def _kind_of(op: str) -> type[Exchange | Listing | BatchWork]:
+def _kind_of(op: str) -> type[Work]:
     """What does an op."""
-    if op.startswith(PREFIX):
-        return BatchWork
-    return Listing if op == "list_models" else Exchange
+    return BatchWork if op.startswith(PREFIX) else _WORK.get(op, Exchange)
 
 
 async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
     """A sign of life from the very loop that does the work."""
-    gate = desk.worker.gate
+    worker = desk.worker
+    limits, caches, beats = worker.gate.limits, worker.caches, 0
     while True:
-        link.send(wire.Beat(in_flight=len(desk.exchanges), rss_bytes=_rss_bytes(statm)))
+        link.send(
+            wire.Beat(
+                in_flight=len(desk.exchanges),
+                rss_bytes=_rss_bytes(statm),
+                waiting=len(limits.waiting),
+                waiting_peak=limits.waiting.peak,
+                calls_max=limits.window.calls + WAITING_MAX,
+            )
+        )
         desk.worker.client.drop_stale()
         for exchange in desk.exchanges.values():
             exchange.on_beat()
-        remains = desk.worker.remains
-        if gate.limits.learned or remains.news:
-            gate.limits.learned = False
-            _tell_limits(link, gate.limits, remains)
+        beats += 1
+        remains = worker.remains
+        if limits.learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
+            limits.learned = caches.learned = False
+            _tell_state(worker)
         if not desk.draining and remains.should_ask(time.time()):
             desk.ask_credit()
         await trio.sleep(BEAT_EVERY_S)

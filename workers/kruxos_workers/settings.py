@@ -41,7 +41,8 @@ class Settings:
     ``account_id`` names the account that a login is for. ``login`` is there where one signs in with an account:
     ``oauth_issuer`` renews it, for ``oauth_client_id``. ``proxy``: its URL; ``ca_bundle``: PEM, trusted beside the
     system's certificates. ``stated`` is what the operator says of models (``kruxos.catalog.Shelf``);
-    ``refuses_retired``: retired models are errors, not replaced.
+    ``refuses_retired``: retired models are errors, not replaced. ``caches_prompts``: prompt caches are looked after
+    unless a call says otherwise; ``cache_retention`` is what autonomous calls wish for.
     """
 
     provider: str
@@ -59,6 +60,8 @@ class Settings:
     account_id: str = ""
     stated: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     refuses_retired: bool = False
+    caches_prompts: bool = True
+    cache_retention: str = "extended"
     login: Login | None = None
     oauth_issuer: str = ""
     oauth_client_id: str = ""
@@ -108,6 +111,8 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         account_id=credentials.maybe_text("account_id") or "",
         stated=fields.object("catalog"),
         refuses_retired=fields.maybe_text("retired_models") == "refuse",
+        caches_prompts=fields.maybe_text("cache") != "off",
+        cache_retention=fields.maybe_text("prompt_cache_retention") or "extended",
         login=read_login(secret) if fields.maybe_text("auth") == "oauth" else None,
         oauth_issuer=fields.maybe_text("oauth_issuer") or "",
         oauth_client_id=fields.maybe_text("oauth_client_id") or "",

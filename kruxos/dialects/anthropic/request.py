@@ -38,7 +38,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     draft = Draft.of(request, target, legal_id)
     body = _body(draft)
     draft.tell_dropped_states()
-    http = HttpRequest("POST", PATH, _headers(target), body_bytes(body))
+    http = HttpRequest("POST", PATH, _headers(target), body_bytes(target.edit(body)))
     return EncodedRequest(http, draft.notices, draft.names.changed)
 
 
@@ -155,7 +155,7 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     if request.thinking_effort is not None and not _is_said(body, request, target):
         changes |= _native_thinking(draft, body)
     headers = _headers(target) | {name: native.headers[name] for name in PASSED_HEADERS if name in native.headers}
-    data = native_bytes(native, body, body | changes)
+    data = native_bytes(native, body, target.edit(body | changes))
     return EncodedRequest(HttpRequest("POST", PATH, headers, data), draft.notices)
 
 

@@ -32,7 +32,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     draft = Draft.of(request, target, legal_id)
     body = _body(draft)
     draft.tell_dropped_states()
-    http = HttpRequest("POST", path_of(target), request_headers(target), body_bytes(body))
+    http = HttpRequest("POST", path_of(target), request_headers(target), body_bytes(target.edit(body)))
     return EncodedRequest(http, draft.notices, draft.names.changed)
 
 
@@ -133,5 +133,5 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     thinking = thinking_config(draft, limit if isinstance(limit, int) else None)
     if thinking:
         changes["generationConfig"] = fields | {"thinkingConfig": thinking}
-    data = native_bytes(native, body, body | changes)
+    data = native_bytes(native, body, target.edit(body | changes))
     return EncodedRequest(HttpRequest("POST", path_of(target), request_headers(target), data), draft.notices)

@@ -29,7 +29,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     body = _body(draft)
     draft.tell_dropped_states()
     return EncodedRequest(
-        HttpRequest("POST", PATH, _headers(target), body_bytes(body)), draft.notices, draft.names.changed
+        HttpRequest("POST", PATH, _headers(target), body_bytes(target.edit(body))), draft.notices, draft.names.changed
     )
 
 
@@ -98,5 +98,5 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     changes: dict[str, Any] = {"model": target.model, **thinking_fields(draft)}
     if bool(body.get("stream", True)) != target.stream:
         changes["stream"] = target.stream
-    data = native_bytes(native, body, body | changes)
+    data = native_bytes(native, body, target.edit(body | changes))
     return EncodedRequest(HttpRequest("POST", PATH, _headers(target), data), draft.notices)

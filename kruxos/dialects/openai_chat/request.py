@@ -30,7 +30,9 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     body = _body(draft)
     draft.tell_dropped_states()
     return EncodedRequest(
-        HttpRequest("POST", PATH, request_headers(target), body_bytes(body)), draft.notices, draft.names.changed
+        HttpRequest("POST", PATH, request_headers(target), body_bytes(target.edit(body))),
+        draft.notices,
+        draft.names.changed,
     )
 
 
@@ -156,5 +158,5 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     changed = body | changes
     if "stream_options" in changed and not (target.stream and target.profile.stream_usage):
         del changed["stream_options"]
-    data = native_bytes(native, body, changed)
+    data = native_bytes(native, body, target.edit(changed))
     return EncodedRequest(HttpRequest("POST", PATH, request_headers(target), data), draft.notices)

@@ -43,7 +43,7 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     draft = Draft.of(request, target)
     body = _body(draft)
     draft.tell_dropped_states()
-    http = HttpRequest("POST", PATH, request_headers(target), body_bytes(body))
+    http = HttpRequest("POST", PATH, request_headers(target), body_bytes(target.edit(body)))
     return EncodedRequest(http, draft.notices, draft.names.changed)
 
 
@@ -175,7 +175,7 @@ def _encode_native(request: Request, native: Native, target: Target) -> EncodedR
     if target.profile.keeps_nothing:
         changed = _stateless(draft, changed, is_lite=LITE_HEADER in native.headers)
     headers = {name: native.headers[name] for name in PASSED_HEADERS if name in native.headers}
-    data = native_bytes(native, fields, changed)
+    data = native_bytes(native, fields, target.edit(changed))
     return EncodedRequest(HttpRequest("POST", PATH, request_headers(target) | headers, data), draft.notices)
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from kruxos import errors
 from kruxos_workers.limits import Admitted, Ask, Configured, Limits, Refused, Waiting
 from kruxos_workers.limits.cooling import BACKOFF_MAX_S, COOLING_MAX_S, FAILURES_IN_A_ROW
-from kruxos_workers.limits.limits import PATIENCE_S, PLACE_WITHIN_S, WAITING_MAX
+from kruxos_workers.limits.limits import WAITING_MAX
+from kruxos_workers.limits.waiting import PATIENCE_S, PLACE_WITHIN_S
+from kruxos_workers.limits.window import FIRST
 
 
 def limits_of(**configured: int) -> Limits:
@@ -237,7 +239,7 @@ class TestWindow:
     def test_a_rate_limit_that_names_its_end_is_not_one_of_calls_at_once(self) -> None:
         limits = limits_of()
         fail(limits, errors.RateLimitedError("no", retry_at=1.0), 0.0)
-        assert limits.window.calls == 64
+        assert limits.window.calls == FIRST
         fail(limits, errors.RateLimitedError("too many at once"), 2.0)
         assert limits.window.calls == 2
 
@@ -349,3 +351,53 @@ def test_every_call_gets_one_verdict_within_its_time(steps: list[tuple[str, int,
         played.end("leave", 0)
         played.settle()
     assert not played.waiting
+
+
+def test_what_others_on_their_way_may_use_is_summed_as_they_come_and_go() -> None:
+    limits = limits_of()
+    for number, tokens in enumerate((10, 20, 40)):
+        limits.ask(ask(number, tokens=tokens), 0.0)
+    limits.left(0)
+    limits.heard(1, {
+        "x-ratelimit-limit-tokens": "1000", "x-ratelimit-remaining-tokens": "900", "x-ratelimit-reset-tokens": "6s",
+    }, 0.0)  # fmt: skip
+    ((_, bucket),) = limits.buckets["m"].items()
+    assert bucket.available(0.0) == 860
+    limits.worked(1, None, 0.0)
+    limits.worked(2, None, 0.0)
+    assert not limits._unheard
+
+
+def test_long_answers_open_the_window_as_they_begin_until_the_provider_says_no() -> None:
+    limits = limits_of()
+    for number in range(int(FIRST) + 36):
+        limits.ask(ask(number, wait_s=60.0), 0.0)
+    admitted: list[int] = []
+    for number in range(int(FIRST)):
+        limits.heard(number, {}, 1.0)
+        admitted += [verdict.id for verdict in limits.verdicts(1.0)]
+    assert admitted == list(range(int(FIRST), int(FIRST) + 36))
+    limits.failed(99, errors.ProviderOverloadedError("busy", retry_at=2.1), 2.0)
+    shrunk = limits.window.size
+    limits.heard(98, {}, 2.0)
+    assert limits.window.size == shrunk
+
+
+def test_a_refusal_does_not_open_the_window() -> None:
+    limits = limits_of()
+    for number in range(int(FIRST)):
+        limits.ask(ask(number), 0.0)
+    limits.heard(0, {}, 1.0, accepted=False)
+    assert limits.window.calls == FIRST
+
+
+def test_those_that_did_not_say_are_refused_soon_behind_a_patient_one() -> None:
+    limits = limits_of(concurrency=1)
+    limits.ask(ask(0), 0.0)
+    limits.ask(ask(1, wait_s=600.0), 0.0)
+    limits.ask(ask(2), 0.0)
+    limits.failed(0, errors.RateLimitedError("no", retry_at=100.0), 5.0)
+    assert limits.next_wake(5.0) is not None
+    (verdict,) = [*limits.verdicts(5.0), *limits.verdicts(6.1)]
+    assert isinstance(verdict, Refused)
+    assert verdict.id == 2

@@ -10,8 +10,9 @@ from kruxos.dialects.base import HttpRequest, Target
 from kruxos.dialects.batching import BatchDialect, Order, Streamed, Upstream, place_of, read_object
 from kruxos.errors import KruxosError, ProviderProtocolError
 from kruxos_workers.batches.spool import Spool, split
-from kruxos_workers.exchange import MAYBE_DONE_STATUSES, FailedExchange, Worker
+from kruxos_workers.exchange import MAYBE_DONE_STATUSES, FailedExchange
 from kruxos_workers.http import Answer, BodyFailure, SendFailure, StreamedBody, TimeLimit
+from kruxos_workers.worker import Worker
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 RESULTS_BYTES_MAX = 8 * 1024 * 1024 * 1024

@@ -20,7 +20,7 @@ from kruxos.events import Assembler, Notice, Reply, Usage
 from kruxos_workers.batches.asking import Asking
 from kruxos_workers.batches.preparing import About, read_about
 from kruxos_workers.batches.spool import Spool
-from kruxos_workers.exchange import Worker
+from kruxos_workers.worker import Worker
 
 RECORD = struct.Struct(">II")
 _NOTHING_SENT = HttpRequest("POST", "", {}, b"")

@@ -19,7 +19,7 @@ from kruxos.events import Notice
 from kruxos.messages import Request
 from kruxos_workers.batches.lines import read_line
 from kruxos_workers.batches.spool import Spool
-from kruxos_workers.exchange import Worker
+from kruxos_workers.worker import Worker
 
 ERRORS_MAX = 20
 REQUESTS_MAX = 200_000

@@ -22,7 +22,8 @@ from .connection import Connection
 class PoolLimits:
     """Bounds of a pool; times in seconds."""
 
-    connections_max: int = 1024
+    connections_max: int = 3072
+    """Below the descriptors that a worker may have (``kruxos.launcher.cage.limits``)."""
     waiting_max: int = 1024
     idle_max: int = 256
     idle_s: float = 30.0

@@ -22,10 +22,11 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
 class SocketStream:
     """A connected socket. See ``network.Stream``."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_drained", "_socket")
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
+        self._drained = True  # the last receive took all there was: another one now would only say so
 
     async def send_all(self, data: bytes) -> None:
         """Hand all of ``data`` to the kernel."""
@@ -43,15 +44,18 @@ class SocketStream:
         await trio.lowlevel.checkpoint_if_cancelled()
         waited = False
         while True:
+            if self._drained:
+                await self._wait(trio.lowlevel.wait_readable)
+                waited = True
             try:
                 data = self._socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
-                await self._wait(trio.lowlevel.wait_readable)
-                waited = True
+                self._drained = True
             except OSError as error:
                 raise _reset(error) from None
             else:
                 break
+        self._drained = len(data) < RECEIVE_BYTES
         if not waited:
             await trio.lowlevel.cancel_shielded_checkpoint()
         return data

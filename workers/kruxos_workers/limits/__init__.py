@@ -5,9 +5,10 @@ bucket     one limit that refills: requests or tokens, of a window
 headers    what answers say of their limits, in every notation
 cooling    when a provider or one of its models has to be left alone, and how it is tried again
 window     how many calls at once: additive increase, multiplicative decrease
-queue      who is next: agents in turn
+waiting    those that wait: in turn (queue), and until when
 """
 
-from .limits import Admitted, Ask, Configured, Limits, Refused, Waiting
+from .limits import WAITING_MAX, Admitted, Configured, Limits, Refused, Waiting
+from .waiting import Ask
 
-__all__ = ["Admitted", "Ask", "Configured", "Limits", "Refused", "Waiting"]
+__all__ = ["WAITING_MAX", "Admitted", "Ask", "Configured", "Limits", "Refused", "Waiting"]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 from kruxos.errors import (
     BY_CODE,
     KruxosError,
+    OverloadedError,
     ProviderOverloadedError,
     RateLimitedError,
 )
@@ -21,16 +22,15 @@ from kruxos.errors import (
 from .bucket import Bucket
 from .cooling import Cooling, scope_of
 from .headers import Reading, readings
-from .queue import FairQueue
+from .waiting import Ask, Waiter, WaitingRoom
 from .window import MOST, Window
 
 WAITING_MAX = 1000
 """Calls that wait; more are refused."""
-PATIENCE_S = 1.0
-"""How long a call waits for a rate limit that did not say how long it would."""
-PLACE_WITHIN_S = 60.0
-"""How long a call waits for one of those under way to end."""
 COME_BACK_S = 1.0
+LOOK_EVERY_S = 1.0
+"""How often those are looked at that stand behind others and did not say how long they wait."""
+LEFT_ALONE = "left alone for a while"
 MODELS_MAX = 64
 _PROVIDER = ""
 _CONFIGURED = "limits"
@@ -43,17 +43,6 @@ class Configured:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrency: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A call that wants in. ``tokens``: what its input probably has. ``wait_s`` None: it did not say."""
-
-    id: int
-    agent: str
-    model: str
-    tokens: int = 0
-    wait_s: float | None = None
 
 
 class Admitted(NamedTuple):
@@ -79,17 +68,23 @@ Verdict = Admitted | Refused
 
 
 @dataclass(slots=True)
-class _Waiting:
-    ask: Ask
-    since: float
-
-
-@dataclass(slots=True)
 class _Flight:
     ask: Ask
     sent_at: float
     probes: tuple[str, ...] = ()
     heard: bool = False
+
+
+@dataclass(slots=True)
+class _Unheard:
+    """What calls to one model may use that no answer has told of yet."""
+
+    calls: int = 0
+    tokens: int = 0
+
+    def add(self, tokens: int, calls: int = 1) -> None:
+        self.calls += calls
+        self.tokens += calls * tokens
 
 
 class _Obstacle(NamedTuple):
@@ -117,8 +112,10 @@ class Limits:
     learned: bool = False
     """Something that a successor should know, soon; likewise."""
     _own: dict[str, Bucket] = field(default_factory=dict[str, Bucket])
-    _queue: FairQueue[_Waiting] = field(default_factory=FairQueue["_Waiting"])
+    waiting: WaitingRoom = field(default_factory=WaitingRoom)
     _flights: dict[int, _Flight] = field(default_factory=dict[int, _Flight])
+    _unheard: dict[str, _Unheard] = field(default_factory=dict[str, _Unheard])
+    _looked_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.window = Window(most=float(self.configured.concurrency or MOST))
@@ -127,104 +124,106 @@ class Limits:
 
     def ask(self, ask: Ask, now: float) -> Admitted | Waiting | Refused:
         """A call wants in."""
-        if len(self._queue) >= WAITING_MAX:
-            return Refused(
-                ask.id, RateLimitedError("too many calls wait for this provider", retry_at=now + COME_BACK_S)
-            )
-        item = _Waiting(ask, now)
-        verdict = self._judge(item, now) if not len(self._queue) else self._queued(item, now)
+        if len(self.waiting) >= WAITING_MAX:
+            message = f"{WAITING_MAX} calls wait for this provider, as many as may"
+            return Refused(ask.id, OverloadedError(message, retry_at=now + COME_BACK_S))
+        waiter = Waiter(ask, now)
+        verdict = self._queued(waiter, now) if len(self.waiting) else self._judge(waiter, now)
         if verdict is None:
-            self._queue.add(_line(ask), item)
+            self.waiting.add(waiter)
             return Waiting(ask.id)
         return verdict
 
-    def _queued(self, item: _Waiting, now: float) -> Verdict | None:
+    def _queued(self, waiter: Waiter, now: float) -> Verdict | None:
         """Others wait: it stands behind those that wait for the same model, unless it can't wait at all."""
-        obstacle = self._obstacle(item.ask, now)
+        obstacle = self._obstacle(waiter.ask, now)
         if obstacle is not None:
-            return self._refusal(item, obstacle, now)
-        same_model = any(head.ask.model == item.ask.model for _, head in self._queue.heads())
-        return None if same_model else self._judge(item, now)
+            return self._refusal(waiter, obstacle, now)
+        return None if waiter.ask.model in self.waiting.models else self._judge(waiter, now)
 
     def cancel(self, ask: Ask) -> None:
         """A call that waits is not wanted any more."""
-        for item in self._queue:
-            if item.ask is ask:
-                self._queue.remove(_line(ask), item)
-                return
+        waiter = self.waiting.find(ask.id)
+        if waiter is not None:
+            self.waiting.remove(waiter)
 
     def verdicts(self, now: float) -> list[Verdict]:
         """What became of waiting calls. To be asked after every event, and at ``next_wake``."""
         found: list[Verdict] = []
-        progress = True
-        while progress and len(self._queue):
-            progress, held = False, set[str]()
-            for owner, item in self._queue.heads():
-                if item.ask.model in held:
-                    continue  # a small call does not overtake a big one that waits for the same limit
-                verdict = self._judge(item, now)
-                if verdict is None:
-                    held.add(item.ask.model)
-                else:
-                    self._queue.take(owner)
-                    found.append(verdict)
-                    progress = True
+        while (verdict := self._next(now)) is not None:
+            found.append(verdict)
         return [*found, *self._overdue(now)]
+
+    def _next(self, now: float) -> Verdict | None:
+        """The first in turn that need not wait. A small call does not overtake a big one before the same limit."""
+        for waiter in self.waiting.heads():
+            verdict = self._judge(waiter, now)
+            if verdict is not None:
+                self.waiting.take(waiter)
+                return verdict
+        return None
 
     def _overdue(self, now: float) -> list[Verdict]:
         """Those behind others whose own time is over: they do not wait as long as the ones before them may."""
         found: list[Verdict] = []
-        for item in [each for each in self._queue if now >= each.since + _least_wait_s(each.ask)]:
-            obstacle = self._obstacle(item.ask, now) or _BEHIND
-            refused = self._refusal(item, obstacle, now)
-            if refused is not None:
-                self._queue.remove(_line(item.ask), item)
+        for waiter in [*self.waiting.over(now), *self._vague(now)]:
+            obstacle = self._obstacle(waiter.ask, now) or _BEHIND
+            refused = self._refusal(waiter, obstacle, now)
+            if refused is not None and self.waiting.find(waiter.ask.id) is waiter:
+                self.waiting.remove(waiter)
                 found.append(refused)
         return found
 
+    def _vague(self, now: float) -> list[Waiter]:
+        """Those that did not say how long they wait: how long they do depends on what for, so now and then all."""
+        if not self.waiting.vague or now < self._looked_at + LOOK_EVERY_S:
+            return []
+        self._looked_at = now
+        return [each for each in self.waiting if each.ask.wait_s is None and now >= each.ends_at(timed=True)]
+
     def next_wake(self, now: float) -> float | None:
         """When to ask for verdicts again, if nothing happens before."""
-        times = [self._wake_of(item, now) for _, item in self._queue.heads()]
-        times += [self._ends_at(item, _BEHIND) for item in self._queue]
-        return min(times, default=None)
+        times = [self._wake_of(waiter, now) for waiter in self.waiting.heads()]
+        end = self.waiting.next_end()
+        return min([*times, *([] if end is None else [end])], default=None)
 
-    def _wake_of(self, item: _Waiting, now: float) -> float:
-        obstacle = self._obstacle(item.ask, now)
+    def _wake_of(self, waiter: Waiter, now: float) -> float:
+        """When to look again at one that all others of its model stand behind."""
+        obstacle = self._obstacle(waiter.ask, now)
         if obstacle is None:
             return now
-        ends_at = self._ends_at(item, obstacle)
-        return ends_at if obstacle.until is None else min(ends_at, obstacle.until)
+        timed = obstacle.until is not None
+        ends_at = waiter.ends_at(timed=timed)
+        if obstacle.until is not None:
+            ends_at = min(ends_at, obstacle.until)
+        others_vague = self.waiting.vague > (waiter.ask.wait_s is None)
+        return min(ends_at, max(now, self._looked_at) + LOOK_EVERY_S) if timed and others_vague else ends_at
 
     # Verdicts
 
-    def _judge(self, item: _Waiting, now: float) -> Verdict | None:
-        obstacle = self._obstacle(item.ask, now)
+    def _judge(self, waiter: Waiter, now: float) -> Verdict | None:
+        obstacle = self._obstacle(waiter.ask, now)
         if obstacle is not None:
-            return self._refusal(item, obstacle, now)
-        ask = item.ask
+            return self._refusal(waiter, obstacle, now)
+        ask = waiter.ask
         probes = tuple(name for name in (_PROVIDER, ask.model) if name in self.places and self.places[name].enter())
         for name, bucket in self._limits_of(ask.model):
             bucket.take(_cost(name, ask.tokens), now)
         self._flights[ask.id] = _Flight(ask, now, probes)
+        self._unheard.setdefault(ask.model, _Unheard()).add(ask.tokens)
         return Admitted(ask.id)
 
-    def _refusal(self, item: _Waiting, obstacle: _Obstacle, now: float) -> Refused | None:
+    @staticmethod
+    def _refusal(waiter: Waiter, obstacle: _Obstacle, now: float) -> Refused | None:
         """None: the call waits."""
-        ends_at = self._ends_at(item, obstacle)
+        ends_at = waiter.ends_at(timed=obstacle.until is not None)
         if obstacle.until is None:
             if ends_at > now:
                 return None
         elif obstacle.until <= ends_at:
             return None
         until = now + COME_BACK_S if obstacle.until is None else obstacle.until
-        return Refused(item.ask.id, obstacle.error(obstacle.message, retry_at=until))
-
-    @staticmethod
-    def _ends_at(item: _Waiting, obstacle: _Obstacle) -> float:
-        wait_s = item.ask.wait_s
-        if wait_s is None:
-            wait_s = PLACE_WITHIN_S if obstacle.until is None else PATIENCE_S
-        return item.since + wait_s
+        return Refused(waiter.ask.id, obstacle.error(obstacle.message, retry_at=until))
 
     def _obstacle(self, ask: Ask, now: float) -> _Obstacle | None:
         for name in (_PROVIDER, ask.model):
@@ -235,7 +234,7 @@ class Limits:
                 error = BY_CODE.get(place.reason, RateLimitedError)
                 return _Obstacle(
                     error,
-                    "the provider asked to wait" if error is RateLimitedError else "left alone for a while",
+                    "the provider asked to wait" if error is RateLimitedError else LEFT_ALONE,
                     place.until,
                 )
             if place.probing:
@@ -253,36 +252,54 @@ class Limits:
 
     # What answers say
 
-    def heard(self, call_id: int, headers: Mapping[str, str], now: float) -> None:
-        """An answer's head has come, with what it says of limits."""
+    def heard(self, call_id: int, headers: Mapping[str, str], now: float, *, accepted: bool = True) -> None:
+        """An answer's head has come, with what it says of limits; ``accepted``: it is no refusal."""
         flight = self._flights.get(call_id)
         if flight is None:
             return
-        flight.heard = True
+        self._hear(flight)
+        if accepted:
+            self.window.accepted(len(self._flights))
         told = readings(headers, now)
         if not told:
             return
         self.learned, model = True, flight.ask.model
-        others = [each.ask.tokens for each in self._flights.values() if not each.heard and each.ask.model == model]
+        unheard = self._unheard.get(model, _Unheard())
         buckets = self.buckets.setdefault(model, {})
         for reading in told:
-            self._read(buckets, reading, others, now)
+            self._read(buckets, reading, unheard, now)
         while len(self.buckets) > MODELS_MAX:
             del self.buckets[next(iter(self.buckets))]
 
     @staticmethod
-    def _read(buckets: dict[str, Bucket], reading: Reading, others: list[int], now: float) -> None:
+    def _read(buckets: dict[str, Bucket], reading: Reading, unheard: _Unheard, now: float) -> None:
         bucket = buckets.get(reading.name)
         if bucket is None:
             bucket = buckets[reading.name] = Bucket.full(reading.limit, reading.window_s, now)
         bucket.read(reading.limit, reading.remaining, reading.full_at, now)
-        for tokens in others:  # they are on their way, and may not be counted yet
-            bucket.take(_cost(reading.name, tokens), now)
+        if unheard.calls:  # they are on their way, and may not be counted yet
+            bucket.take(_cost(reading.name, unheard.tokens, unheard.calls), now)
+
+    def _hear(self, flight: _Flight) -> None:
+        """The provider has told of this call, or never will."""
+        if flight.heard:
+            return
+        flight.heard, unheard = True, self._unheard[flight.ask.model]
+        unheard.add(flight.ask.tokens, -1)
+        if not unheard.calls:
+            del self._unheard[flight.ask.model]
+
+    def _land(self, call_id: int) -> _Flight | None:
+        """The call is not under way any more."""
+        flight = self._flights.pop(call_id, None)
+        if flight is not None:
+            self._hear(flight)
+        return flight
 
     def worked(self, call_id: int, tokens: int | None, now: float) -> None:
         """A call was answered; ``tokens``: what it used, as far as told."""
         in_flight = len(self._flights)
-        flight = self._flights.pop(call_id, None)
+        flight = self._land(call_id)
         if flight is None:
             return
         self.window.worked(in_flight)
@@ -299,7 +316,7 @@ class Limits:
     def failed(self, call_id: int, error: KruxosError, now: float) -> None:
         """A call failed."""
         in_flight = len(self._flights)
-        flight = self._flights.pop(call_id, None)
+        flight = self._land(call_id)
         if flight is None:
             return
         scope = scope_of(error)
@@ -316,7 +333,7 @@ class Limits:
 
     def left(self, call_id: int) -> None:
         """A call ended that tells nothing of the provider."""
-        flight = self._flights.pop(call_id, None)
+        flight = self._land(call_id)
         if flight is not None:
             self._leave(flight)
 
@@ -374,20 +391,11 @@ def _says_too_many(error: KruxosError) -> bool:
     )
 
 
-def _least_wait_s(ask: Ask) -> float:
-    """A call waits at least as long as this, whatever for."""
-    return PATIENCE_S if ask.wait_s is None else ask.wait_s
-
-
-def _line(ask: Ask) -> str:
-    return f"{ask.agent}\n{ask.model}"
-
-
-def _cost(name: str, tokens: int) -> float:
-    """What a call takes of a limit: its input; the output is not known, and settled by the next answer."""
+def _cost(name: str, tokens: int, calls: int = 1) -> float:
+    """What calls take of a limit: their input; the output is not known, and settled by the next answer."""
     if name.startswith("output"):
         return 0.0
-    return float(tokens) if "tokens" in name else 1.0
+    return float(tokens if "tokens" in name else calls)
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:

@@ -1,16 +1,18 @@
 """How many calls at once a provider takes: additive increase, multiplicative decrease.
 
-The window grows by one for every window of answers while it is the window that holds calls back, and shrinks by
-a third when the provider says no, once for all calls that were under way then.
+While it is the window that holds calls back, it grows: by one for each call that the provider begins to answer, until
+it first says no; from then on by one for every window of answers. So many long answers at once are soon under way. It
+shrinks by a third when the provider says no, once for all calls that were under way then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST = 64.0
+FIRST = 512.0
 MOST = 4096.0
 SHRINK = 2 / 3
+NEVER = float("-inf")
 FEW = 4
 """A no while so few are under way says little about how many may be."""
 
@@ -21,7 +23,7 @@ class Window:
 
     most: float = MOST
     size: float = FIRST
-    shrunk_at: float = float("-inf")
+    shrunk_at: float = NEVER
 
     def __post_init__(self) -> None:
         self.size = min(self.size, self.most)
@@ -30,6 +32,11 @@ class Window:
     def calls(self) -> int:
         """How many may be under way."""
         return max(1, int(self.size))
+
+    def accepted(self, in_flight: int) -> None:
+        """The provider began to answer a call while so many were under way."""
+        if self.shrunk_at == NEVER and in_flight >= self.calls - 1:
+            self.size = min(self.most, self.size + 1)
 
     def worked(self, in_flight: int) -> None:
         """A call was answered while so many were under way."""
