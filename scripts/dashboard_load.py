@@ -25,6 +25,13 @@ providers:
 http: {{enabled: false, port: 7899}}
 """
 
+SHIFT = """new Promise((done) => {
+  let all = 0;
+  new PerformanceObserver((list) => { for (const each of list.getEntries()) all += each.value; })
+    .observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(all), 7000);
+})"""
+
 
 def main() -> None:
     """Prints how long pages take at rest and under load."""
@@ -71,15 +78,12 @@ def measure(page: Any, board: Dashboard, when: str) -> None:
             page.goto(f"{board.address}/dashboard{path}")
             page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
             paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-        shift = page.evaluate(
-            "new Promise(done => { let all = 0; new PerformanceObserver(list => { for (const each of list.getEntries())"
-            " all += each.value; }).observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(all), 7000); })"
-        )
+        shift = page.evaluate(SHIFT)
         looks = page.evaluate(
             "performance.getEntriesByType('resource').filter(e => e.initiatorType === 'fetch').map(e => e.duration)"
         )
         print(
-            f"{when}, {path or '/':7} first paint median {statistics.median(paints):.0f} ms, worst {max(paints):.0f} ms; "
+            f"{when}, {path or '/':7} first paint {statistics.median(paints):.0f} ms, worst {max(paints):.0f} ms; "
             f"a look {statistics.median(looks):.0f} ms, worst {max(looks):.0f} ms; layout shift {shift:.3f}"
         )
 

@@ -369,16 +369,6 @@ async def _meant(context: Context, fields: Fields) -> tuple[Provider, list[str]]
     return meant_provider(await context.read_config(), fields.text("name", limit=_WORD_CHARS_MAX))
 
 
-async def set_model(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Sets the model that a provider is asked for where nobody names one. Arguments: name, model."""
-    fields = Fields(arguments)
-    provider = exact_provider(await context.read_config(), fields.text("name", limit=_WORD_CHARS_MAX))
-    model = fields.text("model", limit=_WORD_CHARS_MAX)
-    field = "default_model" if provider.type == "openrouter" else "model"
-    await context.edit(lambda text: edit.set_field(text, provider.name, field, model))
-    return {"name": provider.name, "model": model}
-
-
 OPERATIONS = (
     Operation("model.plan", plan, reads=True),
     Operation("model.add", add, guarded=True),
@@ -389,5 +379,4 @@ OPERATIONS = (
     Operation("model.set_model", set_model),
     Operation("model.enable", enable),
     Operation("model.disable", disable),
-    Operation("model.set_model", set_model),
 )
