@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from kruxos.cli.login import TERMS
 from kruxos.client import ControlClient
-from kruxos.config.resolve import TYPES
 from kruxos.dialects.profiles import PROFILES
 from kruxos.operations.issuing import Issuer
 from kruxos.operations.offers import CANONICAL, OFFERS, Offer
@@ -44,6 +43,8 @@ async def choose(asked: Asked) -> Response:
 
 
 async def _form(asked: Asked, kind: str, given: dict[str, str], problem: Trouble | None = None) -> Response:
+    from kruxos.config.resolve import TYPES  # noqa: PLC0415 - it loads what reads models.yaml: only for this form
+
     offer = OFFERS.get(kind) if kind in TITLES else None
     if offer is None:
         raise Trouble("There is no provider type of this name.", "choose one under Add Provider", 404)
