@@ -34,7 +34,7 @@ COMMANDS = [
     "model login", "model default", "model confirm", "model enable", "model disable", "model catalog",
     "model matrix", "model efforts", "vault add",
     "vault list", "vault remove", "vault import", "vault lock", "vault unlock", "vault status", "vault key",
-    "vault set-passphrase", "worker list", "worker reset", "worker restart", "worker stop", "worker start",
+    "vault set-passphrase", "worker list", "worker reset", "worker restart", "worker stop", "worker start", "dashboard",
     "agent create", "agent list", "agent revoke", "agent rotate",
     "verify", "logs", "worker logs", "vault rotate", "vault change-passphrase", "agent show", "agent set-model",
     "agent env", "agent restore", "agent set-policy", "alerts list", "alerts test",
