@@ -27,6 +27,8 @@ HEADER_BYTES_MAX = 1024 * 1024
 FRAMES_PER_MESSAGE_MAX = 4096
 CHUNK_BYTES_MAX = 1024 * 1024
 """What moves of a batch at a time: between an agent and the spool, and between the spool and a worker."""
+BATCH_BYTES_MAX = 2 * 1024 * 1024 * 1024
+"""What an agent may hand in as one batch."""
 
 
 def _empty() -> dict[str, Any]:

@@ -18,6 +18,7 @@ import random
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -76,7 +77,7 @@ async def _run(inheritance: Inheritance) -> None:
         names = AskedNames(link)
         desk = Desk(link, _make_worker(frame, link, names), nursery, names)
         desk.keeper = _make_keeper(desk)
-        nursery.start_soon(link.run_writer)
+        nursery.start_soon(_write, link, nursery.cancel_scope)
         nursery.start_soon(_beat, link, desk, inheritance.statm_fd)
         nursery.start_soon(desk.worker.gate.run)
         link.send(wire.Ready())
@@ -84,7 +85,16 @@ async def _run(inheritance: Inheritance) -> None:
             desk.on_frame(each)
         await desk.serve()
         nursery.cancel_scope.cancel()
-    link.flush()
+    with suppress(OSError):  # whoever would have read it is gone
+        link.flush()
+
+
+async def _write(link: Link, scope: trio.CancelScope) -> None:
+    """Carries frames out. The supervisor's end is closed when it is gone, and then the worker's life is over too."""
+    try:
+        await link.run_writer()
+    except OSError:
+        scope.cancel()
 
 
 async def _configured(link: Link) -> tuple[wire.Configure, list[wire.Frame]] | None:
