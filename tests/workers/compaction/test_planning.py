@@ -43,7 +43,7 @@ def test_both_sides_of_every_cut_are_whole_conversations(kinds: list[str], rando
             messages.append(Message("assistant", [ToolCall(each, "f") for each in ids]))
             messages += [Message("tool", [ToolResult(each, "r")]) for each in random.sample(ids, len(ids))]
         else:
-            messages.append(Message.of({"user": "user", "said": "assistant"}.get(kind, "system"), "text"))
+            messages.append({"user": HI, "said": SAID}.get(kind, Message.of("system", "text")))
     for place in places_to_cut(messages):
         check_request(Request(messages[:place]))
         check_request(Request([HI, *messages[place:]]))
