@@ -237,6 +237,11 @@ class Corrections:
         self._ratios[key] = ratio if ratio > before else before + (ratio - before) * _NEW_WEIGHT
         self._ratios.move_to_end(key)
 
+    def too_long(self, model: str, estimate: int, window: int) -> None:
+        """The provider says that a request of this estimate is over the window."""
+        if estimate > 0:
+            self._learn_long(model, min(_RATIO_MAX, max(1 / _RATIO_MAX, window / estimate)))
+
     def long_ratio(self, model: str) -> float | None:
         """By how much the model's long requests are longer than estimated; None: nothing was learned yet."""
         return self._ratios.get((model, _LONG))

@@ -19,6 +19,7 @@ from kruxos.dialects.base import Decoder, EncodedRequest, Target
 from kruxos.errors import (
     CallerError,
     CancelledError,
+    ContextOverflowError,
     DeadlineExceededError,
     KruxosError,
     NeedsLoginError,
@@ -353,9 +354,17 @@ class Exchange:
         except BodyFailure:
             pass  # what came of the error's text is enough
         error = self.worker.settings.dialect.decode_error(http.status, http.headers, bytes(body), target, encoded)
+        self._learn_of_refusal(error, target.model)
         if isinstance(error, CallerError) and not isinstance(error, UnsupportedError):
             return FailedExchange("final", error, self._raw_error(http, bytes(body)))
         return FailedExchange("ambiguous" if http.status in MAYBE_DONE_STATUSES else "refused", error)
+
+    def _learn_of_refusal(self, error: KruxosError, model: str) -> None:
+        """What was too long after all: the next one is made shorter."""
+        row = self.worker.settings.shelf.lookup(model)
+        window = None if row is None else row.max_input or row.context
+        if isinstance(error, ContextOverflowError) and self._judged is not None and window is not None:
+            self.worker.preflight.corrections.too_long(model, self._judged.estimate, window)
 
     def _raw_error(self, http: HttpAnswer, body: bytes) -> bytes:
         content_type, dialect = http.headers.get("content-type", ""), self.worker.settings.dialect.name

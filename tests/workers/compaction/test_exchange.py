@@ -223,3 +223,16 @@ def test_a_successor_knows_the_summaries_and_what_is_lost_is_told() -> None:
         assert [data["again"] for data in told(late, "compacted")] == [True]
 
     trio.run(main)
+
+
+def test_what_a_provider_refuses_as_too_long_is_made_shorter_the_next_time() -> None:
+    async def main() -> None:
+        said = {"error": {"message": "too long", "code": "context_length_exceeded"}}
+        steps = [json_answer(400, json.dumps(said)), REQUEST, answer("They looked."), REQUEST, answer("1")]
+        here = world(Script(steps), stated={"m-1": {"context": 40_000}})
+        await call(here, history()).run()
+        assert here.error.code == "context_overflow"
+        await call(here, history()).run()
+        assert [data["reused"] for data in told(here, "compacted")] == [False]
+
+    trio.run(main)
