@@ -219,7 +219,7 @@ def _send_open(process: Carrier, number: int, frame: wire.Open, sink: Sink) -> N
     process.link.send(wire.Open(
         id=number, body=frame.body, op=frame.op, stream=frame.stream, agent=frame.agent, role=frame.role,
         model=frame.model, deadline_s=frame.deadline_s, wait_s=frame.wait_s, conversation=frame.conversation,
-        call_id=frame.call_id, thinking_effort=frame.thinking_effort,
+        call_id=frame.call_id, thinking_effort=frame.thinking_effort, compaction=frame.compaction,
     ))  # fmt: skip
 
 

@@ -46,7 +46,7 @@ async def set_policy(context: Context, arguments: dict[str, Any]) -> dict[str, A
     """Changes what an agent may do, from its next call on, also in sessions that are open. What is left out stays.
 
     Arguments: name; optional limits (``5usd/day`` ...), drop (kinds of limits), providers, models (patterns), effort,
-    purpose, role, fallback.
+    compaction, compact_at, purpose, role, fallback.
     """
     fields = Fields(arguments)
     agent = await _agent(context, fields)

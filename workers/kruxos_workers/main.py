@@ -125,6 +125,7 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
     known = frame.state.get("cache")
     if isinstance(known, dict):
         worker.caches.restore(cast("dict[str, Any]", known))
+    worker.tell_state = lambda: _tell_state(worker)
     worker.compactor.restore(frame.state.get("summaries"))
     learned = frame.state.get("estimates")
     if isinstance(learned, dict):
@@ -152,7 +153,6 @@ def _tell_state(worker: Worker) -> None:
     now, limits = time.time(), worker.gate.limits
     until, reason = limits.cooling(now) or (None, None)
     worker.remains.news = False
-    worker.compactor.learned = False
     state = limits.state(now) | {"remains": worker.remains.state(), "cache": worker.caches.state(now)}
     state["estimates"] = worker.preflight.corrections.long_state()
     state["summaries"] = worker.compactor.summaries.state()
@@ -283,8 +283,7 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
             exchange.on_beat()
         beats += 1
         remains = worker.remains
-        learned = limits.learned or worker.compactor.learned
-        if learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
+        if limits.learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
             limits.learned = caches.learned = False
             _tell_state(worker)
         if not desk.draining and remains.should_ask(time.time()):

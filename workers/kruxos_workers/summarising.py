@@ -144,7 +144,9 @@ class Shaping:
         text = _text(last)
         if not text:
             return _unchanged(needed, "the model wrote no summary")
-        return self.worker.compactor.settle(needed, text, usage=last.usage, cost=last.cost)
+        ready = self.worker.compactor.settle(needed, text, usage=last.usage, cost=last.cost)
+        self.worker.tell_state()  # it was paid for: no crash should lose it
+        return ready
 
     async def _ask(self, needed: Needed) -> wire.End | wire.Error:
         own, frame = copy.copy(self.worker), self.frame

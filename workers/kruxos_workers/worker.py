@@ -50,7 +50,8 @@ class Login(Protocol):
 class Worker:
     """What all attempts of a worker share. ``now`` gives Unix seconds; ``login`` is there where one signs in.
 
-    ``turns``: who asks for a summary of which conversation.
+    ``tell_state`` has the supervisor hear at once of what a successor must not lose. ``turns``: who asks for a summary
+    of which conversation.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class Worker:
     login: Login | None = None
     remains: Remains = field(default_factory=Remains)
     now: Callable[[], float] = time.time
+    tell_state: Callable[[], None] = lambda: None
     preflight: Preflight = field(default_factory=Preflight)
     compactor: Compactor = field(default_factory=Compactor)
     turns: Turns = field(default_factory=Turns)

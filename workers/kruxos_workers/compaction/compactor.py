@@ -86,10 +86,9 @@ class Needed:
 
 @dataclass(slots=True)
 class Compactor:
-    """Of one provider. ``learned``: something that a successor should know; whoever tells it clears this."""
+    """Of one provider."""
 
     summaries: Summaries = field(default_factory=Summaries)
-    learned: bool = False
 
     def restore(self, state: object) -> None:
         """Takes over a forerunner's summaries; what is no such thing is not believed."""
@@ -147,7 +146,6 @@ class Compactor:
         documents = transcript.documents + (older.documents if older else 0)
         summary = Summary(f"sum_{needed.digest[:16]}", text, images, documents)
         self.summaries.add(needed.digest, summary)
-        self.learned = True
         request = _replaced(needed.request, needed.place, summary)
         data = _data(needed.request, request, needed.place, summary, needed.length)
         data |= {"summary": HEADING + text, "template": needed.template, "shortened": transcript.shortened}
