@@ -24,7 +24,6 @@ import trio
 from kruxos import wire
 from kruxos.config.model import ModelsConfig, Provider
 from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan
-from kruxos.dialects.batches import batch_dialect
 from kruxos.dialects.profiles import choose_profile
 from kruxos.errors import BY_CODE, BadRequestError, BatchUnsupportedError, ForbiddenError, KruxosError, NoProviderError
 from kruxos.fields import Fields
@@ -194,6 +193,8 @@ _VERBS: dict[str, Verb] = {
 
 def can_batch(provider: Provider) -> bool:
     """Whether a provider has batches."""
+    from kruxos.dialects.batches import batch_dialect  # noqa: PLC0415 - dialects, which nothing else here needs
+
     profile = choose_profile(provider.type, provider.base_url, provider.profile)
     return profile is not None and batch_dialect(profile.name, provider.dialect) is not None
 
