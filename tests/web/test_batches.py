@@ -134,7 +134,7 @@ def test_anthropics_library_submits_polls_and_streams_results(from_anthropic: an
     assert (batch.processing_status, batch.request_counts.processing) == ("in_progress", 3)
     over = ended_anthropic(from_anthropic, batch.id)
     assert (over.request_counts.succeeded, over.request_counts.errored) == (2, 1)
-    results = list(from_anthropic.messages.batches.results(over.id))
+    results: list[Any] = list(from_anthropic.messages.batches.results(over.id))
     assert [each.custom_id for each in results] == ["q0", "q1", "q2"]
     first, wrong, last = (each.result for each in results)
     assert first.type == last.type == "succeeded"
