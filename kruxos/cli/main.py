@@ -16,6 +16,7 @@ NOUNS = {
     "service": "the gateway as a service: install, uninstall, status",
     "status": "what the gateway, its vault and its providers' workers do now",
     "verify": "check that everything is as it should be",
+    "dashboard": "the dashboard in a browser, by a one-time link",
     "chat": "ask a model, from the terminal",
     "tokens": "count a file's input tokens",
     "model": "providers: add, list, test, remove, defaults",

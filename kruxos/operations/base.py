@@ -73,6 +73,14 @@ class LiveGateway(Protocol):
         """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
         ...
 
+    def make_link(self, token: str) -> None:
+        """A one-time link to the dashboard with this token is good from now on, for ``kruxos.cores.links.LINK_S``."""
+        ...
+
+    def take_link(self, token: str) -> bool:
+        """Whether it is the token of a link that is good; it is none any more."""
+        ...
+
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""
         ...

@@ -376,7 +376,7 @@ OPERATIONS = (
     Operation("model.remove", remove, guarded=True),
     Operation("model.default", default),
     Operation("model.confirm", confirm, guarded=True),
+    Operation("model.set_model", set_model),
     Operation("model.enable", enable),
     Operation("model.disable", disable),
-    Operation("model.set_model", set_model),
 )

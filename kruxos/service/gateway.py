@@ -23,6 +23,7 @@ from kruxos.cores import supervision
 from kruxos.cores.alerting import Alert
 from kruxos.cores.budgets import Crossing
 from kruxos.cores.call_vocabulary import Row
+from kruxos.cores.links import Links
 from kruxos.cores.routing import AgentFacts
 from kruxos.errors import BY_CODE, ProviderMisconfiguredError, UnauthorizedError, from_wire
 from kruxos.events import Assembler, Usage, decode_events
@@ -92,6 +93,7 @@ class Gateway:
     web: WebProcess = field(init=False)
     http: Http | None = None
     """What the command line says of the web process; it counts before models.yaml."""
+    links: Links = field(default_factory=Links)
 
     def __post_init__(self) -> None:
         self.keybook = KeyBook(self.ledger.keys)
@@ -185,7 +187,7 @@ class Gateway:
                 provider=row.provider or None,
                 model=row.model or None,
                 outcome=row.outcome,
-                op=running.frame.op,
+                op=row.op or running.frame.op,
                 step=running.booked,
                 last=row.last,
                 finish_reason=row.finish_reason,
@@ -339,6 +341,14 @@ class Gateway:
         """Has the web process run, and gives its status once it listens. Raises ``RefusedError``."""
         await self.web.start()
         return self.web.to_wire()
+
+    def make_link(self, token: str) -> None:
+        """A one-time link to the dashboard with this token is good from now on."""
+        self.links.made(token, trio.current_time())
+
+    def take_link(self, token: str) -> bool:
+        """Whether it is the token of a link that is good; it is none any more."""
+        return self.links.take(token, trio.current_time())
 
     async def ask(self, frame: Open) -> dict[str, Any]:
         """Makes one call as the operator and waits for it: the reply as a map, or raises ``KruxosError``."""

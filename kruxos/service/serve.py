@@ -26,6 +26,7 @@ from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
 from kruxos.service.admission import Admission
 from kruxos.service.batch_desk import BatchDesk
+from kruxos.service.batch_purse import BatchPurse
 from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.batches import Batches
 from kruxos.service.calls import Calls
@@ -184,7 +185,12 @@ def _batches(gateway: Gateway) -> BatchVerbs:
     def tell(kind: str, subject: str, outcome: str) -> None:
         gateway.teller.tell(kind, subject, outcome=outcome)
 
-    batches = Batches(gateway.ledger, gateway.data.jobs, gateway.fleet, gateway.nursery, tell)
+    def agent_of(name: str) -> AgentFacts:
+        known = {agent.name: agent.facts for agent in gateway.ledger.agents.list()}
+        return known.get(name, AgentFacts(name))
+
+    purse = BatchPurse(gateway.calls.steward, agent_of)
+    batches = Batches(gateway.ledger, gateway.data.jobs, gateway.fleet, gateway.nursery, tell, purse)
     return BatchVerbs(batches, lambda: gateway.config, lambda: gateway.calls.facts, AgentFacts(OPERATOR))
 
 

@@ -171,9 +171,10 @@ class WebProcess:
     def _spawn(self) -> tuple[subprocess.Popen[bytes], trio.socket.SocketType]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-I", "-S", "-c", _BOOT, str(theirs.fileno()), *import_paths()]
+        # A session of its own: the passphrase that is shown at a terminal, or in the dashboard, unlocks that one alone.
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
             command, pass_fds=[theirs.fileno()], env={}, stdin=subprocess.DEVNULL, stdout=self._log_fd,
-            stderr=self._log_fd, cwd="/",
+            stderr=self._log_fd, cwd="/", start_new_session=True,
         )  # fmt: skip
         theirs.close()
         ours.send(json.dumps({"data": str(self._data), **asdict(self._http), **asdict(self._telemetry)}).encode())

@@ -76,6 +76,7 @@ class PlayedGateway:
     config: ModelsConfig = field(default_factory=ModelsConfig)
     log: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     states: dict[str, str] = field(default_factory=dict[str, str])
+    links: set[str] = field(default_factory=set[str])
     answer: Callable[[Open], dict[str, Any]] = lambda frame: {}
 
     def status(self) -> dict[str, Any]:
@@ -116,6 +117,14 @@ class PlayedGateway:
         await trio.lowlevel.checkpoint()
         self.log.append(("start_web", None))
         return {"state": "ready", "address": "http://127.0.0.1:7800"}
+
+    def make_link(self, token: str) -> None:
+        self.links.add(token)
+
+    def take_link(self, token: str) -> bool:
+        found = token in self.links
+        self.links.discard(token)
+        return found
 
     async def batch(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()

@@ -56,7 +56,6 @@ def compared(home: Path) -> Compared:
     with replaying({name: recorded for name, (recorded, _) in chosen.items()}) as upstream:
         models = "".join(_models(upstream.root, chosen))
         with serving(home, models, ()) as web, ThreadPoolExecutor(AT_A_TIME) as threads:
-            web.installation.wait_ready(*{_provider(name, each, row["wire"]) for name, (each, row) in chosen.items()})
             asked = {
                 name: threads.submit(_ask_both, name, recorded, expected["wire"], upstream.root, web)
                 for name, (recorded, expected) in chosen.items()
