@@ -315,7 +315,7 @@ def test_calls_have_their_attempts_and_costs_are_charted(page: Any, board: Dashb
         assert agent.chat("hello", provider="tired", fallback="any").provider != "tired"
     go(page, board, "/dashboard/calls")
     page.locator("svg.timeline rect.missed").first.wait_for()
-    sees(page, "tired: rate limited")
+    page.locator("ol.attempts li", has_text="tired: rate limited").first.wait_for()
     go(page, board, "/dashboard/usage")
     page.locator("svg.chart rect.bar").first.wait_for()
     page.get_by_role("link", name="30 days").click()
