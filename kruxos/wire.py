@@ -27,6 +27,8 @@ HEADER_BYTES_MAX = 1024 * 1024
 FRAMES_PER_MESSAGE_MAX = 4096
 CHUNK_BYTES_MAX = 1024 * 1024
 """What moves of a batch at a time: between an agent and the spool, and between the spool and a worker."""
+BATCH_BYTES_MAX = 2 * 1024 * 1024 * 1024
+"""What an agent may hand in as one batch."""
 
 
 def _empty() -> dict[str, Any]:
@@ -85,7 +87,8 @@ class Open:
     ``wait_s``: how long the call may wait for a rate limit. On a link, ``provider`` and ``model`` are decided.
     ``prefixes``: hashes over the beginnings of the messages (``kruxos.cores.conversations``); not sent on links.
     ``max_output_tokens`` repeats what the body says, for budgets: what a call may cost is set aside before it is made;
-    not sent on links. ``thinking_effort``, on links only: the agent's, for a request that says nothing of it.
+    not sent on links. ``thinking_effort`` and ``compaction``, on links only: the agent's, for a request that says
+    nothing of it.
     """
 
     kind: ClassVar[str] = "open"
@@ -111,6 +114,7 @@ class Open:
     call_id: str | None = None
     max_output_tokens: int | None = None
     thinking_effort: str | None = None
+    compaction: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(slots=True)
@@ -261,6 +265,26 @@ class Sent:
 
 
 @dataclass(slots=True)
+class Step:
+    """From a worker: a step before the call's answer is done, and paid for; the next one follows.
+
+    ``op`` says what it was: ``summarise``. It is a row of its own in the ledger.
+    """
+
+    kind: ClassVar[str] = "step"
+    id: int = 0
+    body: bytes = b""
+    op: str = ""
+    model: str = ""
+    finish_reason: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict[str, Any])
+    raw_usage: dict[str, Any] = field(default_factory=dict[str, Any])
+    cost: dict[str, Any] = field(default_factory=dict[str, Any])
+    upstream_request_id: str | None = None
+    upstream_us: int = 0
+
+
+@dataclass(slots=True)
 class Health:
     """From a worker, on change: what limits it, until when (Unix seconds). ``state`` is for its successor."""
 
@@ -390,12 +414,12 @@ class Spooled:
 
 Frame: TypeAlias = (
     Hello | Welcome | Open | Event | End | Error | Cancel | Ping | Pong | Bye
-    | Configure | Ready | Resolve | Resolved | Sent | Health | Beat | Pause | Resume | Drain | Drained
+    | Configure | Ready | Resolve | Resolved | Sent | Step | Health | Beat | Pause | Resume | Drain | Drained
     | Renew | Renewal | Renewed | Stored | Spool | Spooled
 )  # fmt: skip
 
 KINDS: tuple[type[Frame], ...] = (
     Hello, Welcome, Open, Event, End, Error, Cancel, Ping, Pong, Bye,
-    Configure, Ready, Resolve, Resolved, Sent, Health, Beat, Pause, Resume, Drain, Drained,
+    Configure, Ready, Resolve, Resolved, Sent, Step, Health, Beat, Pause, Resume, Drain, Drained,
     Renew, Renewal, Renewed, Stored, Spool, Spooled,
 )  # fmt: skip

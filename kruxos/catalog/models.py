@@ -64,7 +64,8 @@ class Model:
     ``refuses`` names parameters that it answers with an error. ``retired``: it answers no more under its name, or
     another model does; ``retires``: it will. ``successor_effort`` is the effort at which the successor does what this
     model did by itself. ``misspellings`` are names that are in use but never were a model's. ``first_event_s`` is how
-    long its first word may take, where that is longer than usual. ``abilities``: tools, images, documents, json.
+    long its first word may take, where that is longer than usual. ``abilities``: tools, images, documents, json,
+    compaction (where only some of a provider's models have it).
     ``cache_minimum``: tokens of the shortest prefix that a cache keeps. ``cache_retention``: how it is told to keep
     prefixes for long: either (``prompt_cache_retention`` 24h or in_memory), 24h (that alone), options
     (``prompt_cache_options``), or empty: not known.

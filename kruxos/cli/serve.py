@@ -60,14 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the gateway. Raises ``SetupError`` where it cannot start."""
     from kruxos.config.directory import DataDirectory  # noqa: PLC0415 - help texts need none of this
     from kruxos.config.problems import DirectoryBusyError  # noqa: PLC0415
-    from kruxos.service.serve import ServeOptions, serve  # noqa: PLC0415
+    from kruxos.service.opening import ServeOptions, open_and_serve  # noqa: PLC0415
 
     http = None if arguments.http is None else http_at(arguments.http)
     options = ServeOptions(echo=not arguments.quiet, http=http)
     give_up_at = time.monotonic() + BUSY_WITHIN_S
     while True:
         try:
-            return serve(DataDirectory.find(), options)
+            return open_and_serve(DataDirectory.find(), options)
         except DirectoryBusyError as error:
             if "kruxos serve" in error.message or time.monotonic() >= give_up_at:
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Unpack
 
 import anyio
@@ -20,6 +20,9 @@ from kruxos.client.batches import (
     submission,
 )
 
+GIVE_UP_WITHIN_S = 5.0
+"""How long an upload that broke off may take to be given up."""
+
 
 class AsyncBatches:
     """``await client.batches.submit("work.jsonl", provider="claude-api")``, and what is asked later about it."""
@@ -33,6 +36,43 @@ class AsyncBatches:
         Raises ``BadRequestError`` with the numbers of lines that are wrong, ``BatchUnsupportedError``.
         """
         return Batch.from_wire(await self._hold(submission(requests, options)))
+
+    async def upload(self, pieces: AsyncIterable[bytes], **options: Unpack[BatchOptions]) -> Batch:
+        """Hands in the bytes of lines as they come, and submits nothing yet: ``start`` does.
+
+        What breaks off is given up; with a ``key`` it stays, so that the same upload again goes on.
+        """
+        begun = await self._ask("batch.begin", **{name: value for name, value in options.items() if value is not None})
+        if begun["state"] == "receiving":
+            try:
+                await self._append(begun["id"], pieces, begun["chunk_bytes_max"])
+            except BaseException:
+                if options.get("key") is None:
+                    with anyio.move_on_after(GIVE_UP_WITHIN_S, shield=True):
+                        await self._ask("batch.cancel", id=begun["id"])
+                raise
+        return await self.show(begun["id"])
+
+    async def _append(self, batch: str, pieces: AsyncIterable[bytes], size: int) -> None:
+        offset, waiting = 0, bytearray()
+        async for piece in pieces:
+            waiting += piece
+            while len(waiting) >= size:
+                offset = await self._append_one(batch, offset, bytes(waiting[:size]))
+                del waiting[:size]
+        if waiting:
+            await self._append_one(batch, offset, bytes(waiting))
+
+    async def _append_one(self, batch: str, offset: int, chunk: bytes) -> int:
+        await self._ask("batch.append", id=batch, offset=offset, data=chunk)
+        return offset + len(chunk)
+
+    async def start(self, batch: str, labels: Mapping[str, str] | None = None) -> Batch:
+        """Submits what was uploaded; ``labels`` are the agent's own notes, and are shown with it.
+
+        Raises ``BadRequestError`` with the numbers of lines that are wrong.
+        """
+        return Batch.from_wire(await self._ask("batch.submit", id=batch, labels=dict(labels or {})))
 
     async def list(self) -> list[Batch]:
         """This agent's batches, the latest first."""

@@ -32,12 +32,16 @@ _FORMS = ("request", "body", "params")
 
 
 class BatchOptions(TypedDict, total=False):
-    """``provider``, ``model`` and ``role`` as for a call. ``key``: the same batch again is this one, not another."""
+    """``provider``, ``model`` and ``role`` as for a call. ``key``: the same batch again is this one, not another.
+
+    ``own_models``: ``model`` only says who does it, and each line asks the model that it names itself.
+    """
 
     provider: str | None
     model: str | None
     role: str | None
     key: str | None
+    own_models: bool
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Batch:
     code: str = ""
     problem: str = ""
     advice: str = ""
+    labels: dict[str, str] = field(default_factory=dict[str, str])
     parts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     results_ready: bool = False
 

@@ -63,7 +63,8 @@ class Part:
 
     ``marker`` is our own name for it at the provider; ``file`` the provider's for the uploaded input, ``upstream`` the
     provider's for the batch, ``outputs`` where its results are. ``offset`` and ``size`` say where its lines stand in
-    the prepared input. ``problem`` is why it does not get on just now.
+    the prepared input. ``problem`` is why it does not get on just now. ``output_tokens``: what its requests allow for
+    all their answers, 0 where some do not say.
     """
 
     batch: str
@@ -92,6 +93,7 @@ class Part:
     looks: int = 0
     problem: str = ""
     code: str = ""
+    output_tokens: int = 0
 
     @property
     def final(self) -> bool:

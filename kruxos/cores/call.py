@@ -44,6 +44,7 @@ from kruxos.cores.call_vocabulary import (
     Progress,
     Row,
     Sent,
+    Stepped,
     Stop,
     Terms,
     Tick,
@@ -124,7 +125,7 @@ class Call:
             case _:
                 return self._on_worker(event, now)
 
-    def _on_worker(self, event: Sent | Progress | Answered | Failed | Lost, now: float) -> list[Command]:
+    def _on_worker(self, event: Sent | Progress | Stepped | Answered | Failed | Lost, now: float) -> list[Command]:
         if self.candidate is None:
             return []
         match event:
@@ -133,6 +134,9 @@ class Call:
                 return []
             case Progress():
                 return self._progress(event)
+            case Stepped():
+                self._sent = False
+                return self._book_step(event.step, self.candidate, now)
             case Answered():
                 return self._answered(event.end, self.candidate, now)
             case Failed():
@@ -254,6 +258,28 @@ class Call:
         )
         return [Close(frame), Book(row)]
 
+    def _book_step(self, step: wire.Step, candidate: Candidate, now: float) -> list[Command]:
+        """A step before the answer: it was paid for, whatever comes."""
+        self._upstream_us += step.upstream_us
+        row = Row(
+            candidate.provider,
+            step.model,
+            "answered",
+            billed_maybe=False,
+            usage=step.usage,
+            raw_usage=step.raw_usage,
+            cost=step.cost,
+            finish_reason=step.finish_reason,
+            upstream_request_id=step.upstream_request_id,
+            upstream_us=step.upstream_us,
+            overhead_us=self._overhead_us(now),
+            elapsed_s=now - self.opened_at,
+            attempts=[attempt.to_wire() for attempt in self.attempts],
+            last=False,
+            op=step.op,
+        )
+        return [Book(row)]
+
     def _failed(self, frame: wire.Error, candidate: Candidate, now: float) -> list[Command]:
         error = from_wire(frame.error)
         error.detail.provider = candidate.provider
@@ -317,6 +343,8 @@ class Call:
     def _stopped(self, event: Event, now: float) -> list[Command]:
         """Given up; what the worker says now tells whether it may have cost something."""
         match event:
+            case Stepped(step) if self.candidate is not None:
+                return self._book_step(step, self.candidate, now)
             case Sent() | Progress() | Answered():
                 self._sent = True
             case Failed(error):
@@ -342,6 +370,8 @@ class Call:
         """The agent is answered; what the attempt cost is still to be booked."""
         frame = wire.Error()
         match event:
+            case Stepped(step) if self.candidate is not None:
+                return self._book_step(step, self.candidate, now)
             case Answered(end):
                 frame = wire.Error(usage=end.usage, raw_usage=end.raw_usage, cost=end.cost, upstream_us=end.upstream_us)
             case Failed(error):

@@ -49,6 +49,13 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Stepped:
+    """A step before the answer is done and paid for (``wire.Step``); nothing of the next one was sent."""
+
+    step: wire.Step
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The worker's end frame."""
 
@@ -81,7 +88,7 @@ class Tick:
     """Time passed."""
 
 
-Event: TypeAlias = Begin | Sent | Progress | Answered | Failed | Lost | Stop | Tick
+Event: TypeAlias = Begin | Sent | Progress | Stepped | Answered | Failed | Lost | Stop | Tick
 
 
 # Commands
@@ -128,6 +135,8 @@ class Book:
 class Row:
     """What the ledger keeps of an attempt. ``last``: this is the attempt that the call's outcome rests on.
 
+    ``op``: what a step was before the answer; empty: what the call asked for.
+
     ``estimated_tokens``, ``estimated_cost`` (US dollars): what budgets take it for where nobody knows what was used.
     """
 
@@ -147,6 +156,7 @@ class Row:
     last: bool
     estimated_tokens: int | None = None
     estimated_cost: str | None = None
+    op: str = ""
 
 
 Command: TypeAlias = Dispatch | CancelAttempt | Deliver | Close | Book

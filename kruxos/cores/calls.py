@@ -363,6 +363,8 @@ class CallTable:
                 self._step(running, words.Progress(frame.body, frame.committed))
             case wire.Sent():
                 self._step(running, words.Sent())
+            case wire.Step():
+                self._step(running, words.Stepped(frame))
             case wire.End():
                 self._step(running, words.Answered(frame))
             case wire.Error():

@@ -76,17 +76,19 @@ class PriceList:
         return Quote(asked if instead is None else instead.new, row, free=seller.local and not priced)
 
 
-def estimate(quote: Quote, body_bytes: int, max_output_tokens: int | None, unix: float) -> Charge:
-    """What one attempt may use."""
-    row = quote.row
-    sent, answered = body_bytes // BYTES_PER_TOKEN + 1, max_output_tokens or OUTPUT_TOKENS_UNSAID
+def estimate(quote: Quote, body_bytes: int, max_output_tokens: int | None, unix: float, *, batch_of: int = 0) -> Charge:
+    """What one attempt may use. ``batch_of``: so many requests of a batch, bytes and tokens of all together."""
+    row, times = quote.row, batch_of or 1
+    sent, answered = body_bytes // BYTES_PER_TOKEN + 1, max_output_tokens or OUTPUT_TOKENS_UNSAID * times
     if row is not None:
-        sent = min(sent, row.max_input or row.context or sent)
-        answered = min(answered, row.max_output or answered)
+        sent = min(sent, (row.max_input or row.context or sent) * times)
+        answered = min(answered, (row.max_output or answered) * times)
     if quote.free or row is None:
         return Charge(sent + answered, NOTHING if quote.free else None)
-    cost = catalog.price(Usage(uncached_input_tokens=sent, output_tokens=answered), row, at=unix)
-    return Charge(sent + answered, None if cost is None else Decimal(cost["total"]))
+    # One request of them is priced: many short ones do not reach the price of a long context.
+    each = Usage(uncached_input_tokens=-(-sent // times), output_tokens=-(-answered // times))
+    cost = catalog.price(each, row, at=unix, batch=batch_of > 0)
+    return Charge(sent + answered, None if cost is None else Decimal(cost["total"]) * times)
 
 
 def used(usage: Mapping[str, Any], cost: Mapping[str, Any]) -> Charge:

@@ -146,6 +146,9 @@ class Purse:
 
     def booked(self, row: Row) -> Row:
         """A row for the ledger, with the estimate where nobody knows what was used."""
+        if row.op:
+            self._step_booked(used(row.usage, row.cost))
+            return row
         if self._reservation is not None:
             self._settle(used(row.usage, row.cost), known=not row.billed_maybe)
         kept, self._kept = self._kept, None
@@ -153,6 +156,15 @@ class Purse:
             return row
         money = None if kept.money is None else format(kept.money, "f")
         return replace(row, estimated_tokens=kept.tokens, estimated_cost=money)
+
+    def _step_booked(self, charge: Charge) -> None:
+        """What a step before the answer used; what is set aside for the answer stays."""
+        if self._reservation is None:
+            return
+        unix, limited = self.unix(), self._reservation.limited
+        reservation = self.steward.budgets.reserve(limited, Charge(), unix, again=True)
+        for each in self.steward.budgets.settle(reservation, charge, unix):
+            self.steward.crossed(each)
 
     def _settle(self, charge: Charge, *, known: bool) -> list[Crossing]:
         assert self._reservation is not None

@@ -29,6 +29,17 @@ def unedited(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeCompaction:
+    """A provider is asked to compact the conversation itself, from so many tokens on.
+
+    ``clear_tool_results``: it clears old results of tools as well, where it knows such a thing.
+    """
+
+    at_tokens: int
+    clear_tool_results: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What a request is aimed at, at ``now`` (Unix seconds). ``origin`` tags the state that the provider makes.
 
@@ -45,6 +56,7 @@ class Target:
     now: float = 0.0
     shelf: Shelf | None = None
     edit: Callable[[dict[str, Any]], dict[str, Any]] = unedited
+    compaction: NativeCompaction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ class ObjectStream:
         if len(self._held) > self._limit:
             raise ProviderProtocolError(f"one object of the provider's stream is over the cap of {self._limit} bytes")
 
+    @property
+    def is_between(self) -> bool:
+        """Whether no object has begun that is not whole."""
+        return self._depth == 0 and not self._held.strip()
+
     def finish(self) -> Iterator[ServerSentEvent]:
         """What the end of the body cut off is no object."""
         return iter(())

@@ -42,7 +42,9 @@ class Profile:
     credentials are a login that has to be renewed. ``first_event_s``: how long the first word may take, where that is
     longer than usual. ``documented_efforts``: levels that the product's documentation maps to others, for models that
     lack the level itself. ``cache_key`` is the field that names a conversation for the provider's prompt cache, empty
-    where it has none; ``cache_retention``: it can be told to keep prefixes for long.
+    where it has none; ``cache_retention``: it can be told to keep prefixes for long. ``compaction`` names how it
+    is asked to compact a conversation itself: ``edits`` (of models that have the ability), ``threshold``; empty: it
+    does not.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Profile:
     documented_efforts: tuple[tuple[str, str], ...] = ()
     cache_key: str = ""
     cache_retention: bool = False
+    compaction: str = ""
 
 
 ANTHROPIC = Profile(
@@ -100,6 +103,7 @@ ANTHROPIC = Profile(
     sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
     temperature_max=1.0,
     plain_tool_schemas=True,
+    compaction="edits",
 )
 OPENAI = Profile(
     "openai",
@@ -118,6 +122,7 @@ OPENAI = Profile(
     pads_streams=True,
     cache_key="prompt_cache_key",
     cache_retention=True,
+    compaction="threshold",
 )
 OPENAI_CODEX = Profile(
     "openai-codex",

@@ -46,10 +46,12 @@ def main(channel_fd: int, worker_module: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end = socket.socket(fileno=channel_fd)
     sys.dont_write_bytecode = True  # a worker cannot, and need not try
+    gc.disable()
     import_module(worker_module).preload()
     nest = Nest(supervisor, worker_module, prepare())
     gc.collect()
     gc.freeze()  # what is imported stays shared between all workers
+    gc.enable()
     end.send(channel.encode(channel.Up(os.getpid())))
     while (request := channel.next_spawn(end)) is not None:
         _spawn(end, *request, nest)

@@ -35,6 +35,7 @@ def describe(batch: Batch, parts: Sequence[Part], now: float) -> dict[str, Any]:
         "code": batch.code or next((part.code for part in parts if part.code), ""),
         "problem": batch.problem or next((part.problem for part in parts if part.problem), ""),
         "advice": _advice(batch, parts),
+        "labels": batch.labels,
         "parts": [_part(part) for part in parts],
         "results_ready": ready_parts(parts) == len(parts) > 0,
     }

@@ -33,6 +33,7 @@ class Batch:
     """What an agent handed in. ``model`` None: each line's own, else the provider's. Times: Unix seconds.
 
     ``headers`` go with the request that makes it. ``code`` and ``problem`` say why it was refused, or does not get on.
+    ``labels`` are its owner's own notes, and mean nothing here.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Batch:
     cancel_wanted: bool = False
     code: str = ""
     problem: str = ""
+    labels: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def marker(self) -> str:
@@ -136,15 +138,16 @@ class Batches:
 _PUT = f"INSERT OR REPLACE INTO batches VALUES ({', '.join('?' * len(fields(Batch)))})"  # noqa: S608 - question marks
 _ORDER = (
     "id", "agent", "provider", "model", "key", "state", "created_at", "over_at", "received_bytes", "requests",
-    "headers", "cancel_wanted", "code", "problem",
+    "headers", "cancel_wanted", "code", "problem", "labels",
 )  # fmt: skip
+_MAPS = ("headers", "labels")
 _PART_FIELDS = frozenset(each.name for each in fields(Part))
 
 
 def _put(connection: sqlite3.Connection, batch: Batch) -> None:
-    row = astuple(replace(batch, headers={}))
-    at = _ORDER.index("headers")
-    connection.execute(_PUT, (*row[:at], json.dumps(batch.headers), *row[at + 1 :]))
+    row = dict(zip(_ORDER, astuple(replace(batch, headers={}, labels={})), strict=True))
+    row |= {name: json.dumps(getattr(batch, name)) for name in _MAPS}
+    connection.execute(_PUT, tuple(row.values()))
 
 
 def _put_parts(connection: sqlite3.Connection, parts: Sequence[Part]) -> None:
@@ -154,7 +157,8 @@ def _put_parts(connection: sqlite3.Connection, parts: Sequence[Part]) -> None:
 
 def _batch(row: tuple[Any, ...]) -> Batch:
     values = dict(zip(_ORDER, row, strict=True))
-    values["headers"], values["cancel_wanted"] = json.loads(values["headers"]), bool(values["cancel_wanted"])
+    values |= {name: json.loads(values[name]) for name in _MAPS}
+    values["cancel_wanted"] = bool(values["cancel_wanted"])
     return Batch(**values)
 
 

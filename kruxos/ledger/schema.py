@@ -103,7 +103,11 @@ ALTER TABLE calls ADD COLUMN cost_uncached TEXT;
 ALTER TABLE calls ADD COLUMN cost_reported TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5 = """
+ALTER TABLE batches ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """The script at index N takes a file from version N to N + 1."""
 
 

@@ -17,11 +17,10 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+from kruxos import wire
 from kruxos.config.files import DIRECTORY_MODE, FILE_MODE, sync_directory
 from kruxos.errors import BadRequestError, InternalError, TooLargeError
 
-INPUT_BYTES_MAX = 2 * 1024 * 1024 * 1024
-"""What an agent may hand in as one batch."""
 _RECORD = struct.Struct(">II")
 
 
@@ -58,8 +57,8 @@ class Spool:
         size = self.size("input.jsonl")
         if offset > size:
             raise BadRequestError(f"the batch has {size} bytes so far, so the next chunk begins there", field="offset")
-        if offset + len(data) > INPUT_BYTES_MAX:
-            raise TooLargeError(f"a batch has {INPUT_BYTES_MAX} bytes at most: submit it as several")
+        if offset + len(data) > wire.BATCH_BYTES_MAX:
+            raise TooLargeError(f"a batch has {wire.BATCH_BYTES_MAX} bytes at most: submit it as several")
         if offset + len(data) > size:
             self.append("input.jsonl", data[size - offset :])
         return max(size, offset + len(data))

@@ -1,8 +1,9 @@
 """What agents and operators can ask of batches: the same verbs, an agent for its own batches only.
 
-    begin     {provider, model, role, key}     {id, received_bytes, chunk_bytes_max}; nothing is sent yet
+    begin     {provider, model, role, key, own_models}
+                                               {id, received_bytes, chunk_bytes_max}; nothing is sent yet
     append    {id, offset, data}               {received_bytes}; the same chunk again changes nothing
-    submit    {id}                             the batch, once its lines are checked; from here on it lives
+    submit    {id, labels}                     the batch, once its lines are checked; from here on it lives
     list      {}                               {batches}
     show      {id}                             the batch
     results   {id, offset}                     {data, next_offset, end}: lines in the order of the requests
@@ -23,9 +24,8 @@ import trio
 from kruxos import wire
 from kruxos.config.model import ModelsConfig, Provider
 from kruxos.cores.routing import AgentFacts, RoutingFacts, Wish, make_plan
-from kruxos.dialects.batches import batch_dialect
 from kruxos.dialects.profiles import choose_profile
-from kruxos.errors import BadRequestError, BatchUnsupportedError, KruxosError, NoProviderError
+from kruxos.errors import BY_CODE, BadRequestError, BatchUnsupportedError, ForbiddenError, KruxosError, NoProviderError
 from kruxos.fields import Fields
 from kruxos.ledger.batch_view import describe, ready_parts
 from kruxos.ledger.batches import Batch
@@ -35,6 +35,8 @@ from kruxos.service.batches import Batches
 PREPARED_WITHIN_S = 20.0
 """How long ``submit`` waits for its lines to be checked; a worker that comes later does it all the same."""
 OPEN_MAX = 1000
+LABELS_MAX = 24
+LABEL_CHARS_MAX = 512
 _NAME_CHARS_MAX = 256
 
 Verb = Callable[["BatchVerbs", Fields, AgentFacts | None], Awaitable[dict[str, Any]]]
@@ -62,6 +64,9 @@ class BatchVerbs:
             fields.maybe_text("role", limit=_NAME_CHARS_MAX), fallback="none",
         )  # fmt: skip
         provider, model = self._provider(wish, owner)
+        if fields.boolean("own_models", default=False):
+            # A wish that the provider does not sell is not asked of it by the lines either: its own model answers.
+            model = None if model is not None or wish.model is None else self.config().providers[provider].model
         if len(self.batches.running) >= OPEN_MAX:
             raise BadRequestError(f"{OPEN_MAX} batches are open: let some end, or cancel them")
         batch = Batch(
@@ -79,9 +84,17 @@ class BatchVerbs:
         }  # fmt: skip
 
     def _provider(self, wish: Wish, agent: AgentFacts) -> tuple[str, str | None]:
-        """Who does it. Raises ``NoProviderError``, ``BatchUnsupportedError`` naming those that can."""
-        plan = make_plan(wish, agent, self.facts())
+        """Who does it.
+
+        Raises ``NoProviderError``, ``BatchUnsupportedError`` naming those that can, and as policy and budgets say
+        ``ForbiddenError`` and ``BudgetExceededError``.
+        """
+        now = self.batches.now()
+        plan = self.batches.purse.permitted(make_plan(wish, agent, self.facts()), agent, now)
         if not plan.candidates:
+            barred = next((each for each in plan.skipped if each.code == ForbiddenError.code), None)
+            if barred is not None:
+                raise ForbiddenError(f"{barred.provider}: {barred.reason}", provider=barred.provider)
             why = "; ".join(f"{each.provider}: {each.reason}" for each in plan.skipped)
             raise NoProviderError(f"no provider for this batch{f' ({why})' if why else ''}: name one with `provider`")
         chosen = plan.candidates[0]
@@ -89,6 +102,7 @@ class BatchVerbs:
         provider = config.providers[chosen.provider]
         if not can_batch(provider):
             raise unsupported(provider, config)
+        self.batches.purse.check(agent, provider.name, now)
         return chosen.provider, chosen.model
 
     async def append(self, fields: Fields, agent: AgentFacts | None) -> dict[str, Any]:
@@ -107,12 +121,12 @@ class BatchVerbs:
         batch = await self._batch(fields, agent)
         held = self.batches.running.get(batch.id)
         if held is not None:
-            await self.batches.submit(held)
+            await self.batches.submit(held, _labels_of(fields))
             with trio.move_on_after(PREPARED_WITHIN_S):
                 await held.settled.wait()
         after = await self._batch(fields, agent)
         if after.state == "refused":
-            raise BadRequestError(after.problem)
+            raise BY_CODE.get(after.code, BadRequestError)(after.problem)
         return await self._shown(after)
 
     async def list(self, _fields: Fields, agent: AgentFacts | None) -> dict[str, Any]:
@@ -156,6 +170,16 @@ class BatchVerbs:
         return describe(batch, parts, self.batches.now())
 
 
+def _labels_of(fields: Fields) -> dict[str, str]:
+    labels = fields.object("labels")
+    texts = {name: value for name, value in labels.items() if isinstance(value, str)}
+    if len(texts) != len(labels) or len(texts) > LABELS_MAX or any(
+        len(text) > LABEL_CHARS_MAX for pair in texts.items() for text in pair
+    ):  # fmt: skip
+        raise BadRequestError(f"at most {LABELS_MAX} texts of {LABEL_CHARS_MAX} characters", field="labels")
+    return texts
+
+
 _VERBS: dict[str, Verb] = {
     "batch.begin": BatchVerbs.begin,
     "batch.append": BatchVerbs.append,
@@ -169,6 +193,8 @@ _VERBS: dict[str, Verb] = {
 
 def can_batch(provider: Provider) -> bool:
     """Whether a provider has batches."""
+    from kruxos.dialects.batches import batch_dialect  # noqa: PLC0415 - dialects, which nothing else here needs
+
     profile = choose_profile(provider.type, provider.base_url, provider.profile)
     return profile is not None and batch_dialect(profile.name, provider.dialect) is not None
 

@@ -20,7 +20,7 @@ import trio
 from kruxos.config.problems import SetupError
 from kruxos.cores import batches as words
 from kruxos.cores.batches import Part
-from kruxos.errors import BY_CODE, BadRequestError, CallerError, DrainingError
+from kruxos.errors import BY_CODE, BadRequestError, BudgetExceededError, CallerError, DrainingError, ForbiddenError
 from kruxos.ledger.batches import Batch
 from kruxos.ledger.batches import Batches as Records
 from kruxos.ledger.calls import Call
@@ -28,6 +28,7 @@ from kruxos.ledger.ledger import Ledger
 from kruxos.ledger.spool import Spool, log_of
 from kruxos.service.batch_booking import rows_of
 from kruxos.service.batch_errand import Errand, ErrandFailed, Workers
+from kruxos.service.batch_purse import BatchPurse
 from kruxos.service.journal import LOG, tell_fault
 
 KEEP_S = 30 * 24 * 3600.0
@@ -68,6 +69,7 @@ class Batches:
     workers: Workers
     nursery: trio.Nursery
     told: Callable[[str, str, str], None]
+    purse: BatchPurse
     random: Callable[[], float] = random.random
     now: Callable[[], float] = time.time
     running: dict[str, Running] = field(default_factory=dict[str, Running])
@@ -94,6 +96,7 @@ class Batches:
                 continue
             held = self.hold(batch)
             held.parts = {part.number: words.recovered(part) for part in self.records.parts(batch.id)}
+            self.purse.resume(batch, list(held.parts.values()), now)
             if batch.state != "receiving":
                 self.nursery.start_soon(self._live, held)
 
@@ -122,7 +125,7 @@ class Batches:
             held.batch = replace(held.batch, received_bytes=received)
         return received
 
-    async def submit(self, held: Running) -> None:
+    async def submit(self, held: Running, labels: dict[str, str]) -> None:
         """Its lines are all here: it begins to live. The second time nothing happens."""
         async with held.writing:
             if held.batch.state != "receiving":
@@ -130,7 +133,7 @@ class Batches:
             self.check_open()
             await trio.to_thread.run_sync(held.spool.sync, "input.jsonl")
             received = await trio.to_thread.run_sync(held.spool.size, "input.jsonl")
-            await self._write(held, replace(held.batch, state="preparing", received_bytes=received))
+            await self._write(held, replace(held.batch, state="preparing", received_bytes=received, labels=labels))
         self.told("batch", held.batch.id, "submitted")
         self.nursery.start_soon(self._live, held)
 
@@ -178,6 +181,10 @@ class Batches:
                 return
             try:
                 found = await self._prepare_once(held)
+                await self._cut(held, found)
+            except (BudgetExceededError, ForbiddenError) as barred:
+                await self._finish(held, state="refused", code=barred.code, problem=barred.message)
+                return
             except ErrandFailed as failed:
                 known = BY_CODE.get(failed.code)
                 if known is not None and issubclass(known, CallerError) and failed.code != "cancelled":
@@ -188,7 +195,6 @@ class Batches:
                 pause_s = min(PREPARE_PAUSE_MAX_S, 2.0 ** min(failures, 10) / 4) * (0.5 + self.random() / 2)
                 await self._pause(held, self.now() + pause_s)
             else:
-                await self._cut(held, found)
                 return
 
     async def _prepare_once(self, held: Running) -> dict[str, Any]:
@@ -200,12 +206,25 @@ class Batches:
         return found
 
     async def _cut(self, held: Running, found: dict[str, Any]) -> None:
-        """The batch's parts, as large as the provider takes them."""
-        batch, now = held.batch, self.now()
+        """The batch's parts, as large as the provider takes them. Raises as ``BatchPurse.admit`` does."""
+        batch, now = replace(held.batch, model=found["model"]), self.now()
+        share = found["output_tokens"] / sum(count for _, count, _, _ in found["parts"])
         parts = [
-            Part(batch.id, number, f"{batch.marker}-p{number}", first, count, offset, size, now, found["uploads"])
+            Part(
+                batch.id,
+                number,
+                f"{batch.marker}-p{number}",
+                first,
+                count,
+                offset,
+                size,
+                now,
+                found["uploads"],
+                output_tokens=round(share * count),
+            )
             for number, (first, count, offset, size) in enumerate(found["parts"])
         ]
+        self.purse.admit(batch, parts, found["models"], now)
         held.parts = {part.number: part for part in parts}
         await self._change(
             held, parts, state="running", model=found["model"], headers=found["headers"], code="", problem="",
@@ -289,6 +308,8 @@ class Batches:
         """A part, and what it used, at once."""
         await self._on_disk(lambda: self.records.put_part(part, calls))
         held.parts[part.number] = part
+        if part.final:
+            self.purse.settle(part, calls, self.now())
 
     async def _on_disk(self, write: Callable[[], None]) -> None:
         """Until it is written: nothing goes on that the next start would not know of."""

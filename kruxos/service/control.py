@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import msgpack
@@ -15,7 +16,7 @@ from kruxos import framing, wire
 from kruxos.config.problems import SetupError
 from kruxos.cores.unlocks import Operator, Unlocks
 from kruxos.errors import BadRequestError, InternalError, KruxosError, RefusedError
-from kruxos.operations import OPERATIONS, Context
+from kruxos.operations import Context, Operation
 from kruxos.operations.base import has_passphrase, passphrase_needed
 from kruxos.operations.events import tell_action
 from kruxos.service.batch_desk import arguments_of
@@ -33,6 +34,7 @@ class ControlDoor:
     nursery: trio.Nursery
     teller: Teller
     unlocks: Unlocks = field(default_factory=Unlocks)
+    operations: Mapping[str, Operation] | None = None
 
     async def serve(self) -> None:
         """Takes questions until the door is closed."""
@@ -54,7 +56,7 @@ class ControlDoor:
         self.door.reply(inbound.to, framing.encode(answer))
 
     async def _run(self, frame: wire.Open, turn: trio.Lock, peer: Peer) -> wire.Frame:
-        operation = OPERATIONS.get(frame.op)
+        operation = (await self._operations()).get(frame.op)
         if operation is None:
             raise BadRequestError(f"there is no operation {frame.op}", field="op")
         arguments = arguments_of(frame.body)
@@ -78,6 +80,12 @@ class ControlDoor:
         except Exception as error:  # noqa: BLE001 - an operator's mistake or ours must not end the gateway
             LOG.exception("operation %s failed", frame.op)
             raise InternalError(f"{frame.op} failed: {type(error).__name__}") from None
+
+    async def _operations(self) -> Mapping[str, Operation]:
+        """All by name. They are imported when the first is asked for, and on a thread: no call waits for that."""
+        if self.operations is None:
+            self.operations = (await trio.to_thread.run_sync(import_module, "kruxos.operations.whole")).OPERATIONS
+        return self.operations
 
     def _check_unlocked(self, peer: Peer) -> None:
         if not self.unlocks.left_s(_operator(peer), trio.current_time()):

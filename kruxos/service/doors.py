@@ -71,6 +71,8 @@ class AgentSession:
         self.opened_at = trio.current_time()
         self._readers: dict[int, _SessionReader] = {}
         self._wake = trio.Event()
+        self._unsent = b""
+        self._parked = False
         self._scope = trio.CancelScope()
         self._told = False
 
@@ -120,19 +122,35 @@ class AgentSession:
     async def _write(self) -> None:
         """Carries out what waits; ends by itself once the session is over and nothing waits."""
         try:
-            while self.core.state == "open" or self.outbox:
-                if not self.outbox:
-                    self._wake = trio.Event()
+            while self.core.state == "open" or self.outbox or self._unsent:
+                if not (self.outbox or self._unsent):
+                    self._wake, self._parked = trio.Event(), True
                     await self._wake.wait()
+                    self._parked = False
                     continue
-                before = self.outbox.queued_bytes
-                message, resumed = self.outbox.take()
-                self._queued.all.add(self.outbox.queued_bytes - before)
-                await self._connection.send(message)
+                resumed = [] if self._unsent else self._take()
+                await self._connection.send(self._unsent)
+                self._unsent = b""
                 for number in resumed:
                     self._caught_up(number)
         except PeerGoneError:
             self._scope.cancel()
+
+    def _take(self) -> list[int]:
+        """Makes a message of what waits; the calls that have room again."""
+        before = self.outbox.queued_bytes
+        self._unsent, resumed = self.outbox.take()
+        self._queued.all.add(self.outbox.queued_bytes - before)
+        return resumed
+
+    def _went_out(self) -> bool:
+        """Sends at once what waits, where the writer rests: waking it costs a turn of the scheduler."""
+        if self._wake.is_set() or not self._parked or not self.outbox:
+            return False
+        self._take()
+        if self._connection.send_now(self._unsent):
+            self._unsent = b""
+        return not (self._unsent or self.outbox)
 
     def _caught_up(self, number: int) -> None:
         reader = self._readers.get(number)
@@ -207,7 +225,10 @@ class AgentSession:
         self._queued.all.add(self.outbox.queued_bytes - before)
         self._readers.pop(number, None)
         self.core.call_over(number)
-        self._wake.set()
+        if (
+            self._readers or not self._went_out()
+        ):  # of the only call under way nothing comes that could share the message
+            self._wake.set()
 
 
 @dataclass(slots=True, eq=False)

@@ -310,7 +310,7 @@ class Fleet:
 
     def _on_frame(self, provider: Provider, process: Process, frame: wire.Frame, setup: Setup) -> None:
         match frame:
-            case wire.Event() | wire.Sent() | wire.End() | wire.Spool():
+            case wire.Event() | wire.Sent() | wire.Step() | wire.End() | wire.Spool():
                 provider.on_call_frame(process, frame)
             case wire.Error():
                 if frame.error.get("code") not in ("cancelled", "bad_request"):

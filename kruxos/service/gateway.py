@@ -187,7 +187,7 @@ class Gateway:
                 provider=row.provider or None,
                 model=row.model or None,
                 outcome=row.outcome,
-                op=running.frame.op,
+                op=row.op or running.frame.op,
                 step=running.booked,
                 last=row.last,
                 finish_reason=row.finish_reason,

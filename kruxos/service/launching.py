@@ -8,24 +8,17 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
 
 from kruxos.launcher import channel, linux
-from kruxos.launcher.paths import import_paths
+from kruxos.launcher.starting import Launched, start_launcher
 
 RESTART_PAUSE_S = 0.05
 RESTART_PAUSE_MAX_S = 5.0
 UP_WITHIN_S = 30.0
-
-_BOOT = (
-    "import sys; fd, module, sys.path[:0] = int(sys.argv[1]), sys.argv[2], sys.argv[3:]; "
-    "from kruxos.launcher.process import main; main(fd, module)"
-)
 
 
 @dataclass(slots=True)
@@ -44,11 +37,10 @@ class Request:
 
 
 class Launching:
-    """Runs in one task (``run``). ``spawn`` may be called at any time."""
+    """Runs in one task (``run``), from the launcher on that was ``launched``. ``spawn`` may be called at any time."""
 
-    def __init__(self, worker_module: str, log_fd: int) -> None:
-        self._worker_module = worker_module
-        self._log_fd = log_fd
+    def __init__(self, launched: Launched) -> None:
+        self._launched = launched
         self._tickets: dict[int, Request] = {}
         self._waiting: list[Request] = []
         self._channel: socket.socket | None = None
@@ -77,31 +69,18 @@ class Launching:
         pause_s = RESTART_PAUSE_S
         while True:
             started_at = trio.current_time()
-            process, end = self._start()
-            self.process_pid = process.pid
+            self.process_pid = self._launched.process.pid
             try:
-                await self._listen(end)
+                await self._listen(self._launched.end)
             finally:
                 self._channel, self.pid = None, None
-                end.close()
-                process.kill()
-                process.wait()
+                self._launched.close()
             self._give_up_tickets()
             self.restarts += 1
             lived_s = trio.current_time() - started_at
             pause_s = RESTART_PAUSE_S if lived_s > 10.0 else min(RESTART_PAUSE_MAX_S, pause_s * 2)
             await trio.sleep(pause_s)
-
-    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        ours, theirs = channel.pair()
-        command = [sys.executable, "-I", "-S", "-c", _BOOT, str(theirs.fileno()), self._worker_module, *import_paths()]
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            command, pass_fds=[theirs.fileno()], env={}, stdin=subprocess.DEVNULL, stdout=self._log_fd,
-            stderr=self._log_fd, cwd="/",
-        )  # fmt: skip
-        theirs.close()
-        ours.setblocking(False)  # noqa: FBT003 - the standard library's name for it
-        return process, ours
+            self._launched = start_launcher(self._launched.worker_module, self._launched.log_fd)
 
     async def _listen(self, end: socket.socket) -> None:
         while True:

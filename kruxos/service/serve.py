@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 
 import trio
@@ -16,18 +14,19 @@ import trio
 from kruxos import __version__
 from kruxos.config import models_file
 from kruxos.config.directory import DataDirectory
-from kruxos.config.lock import DirectoryLock
 from kruxos.config.model import Http, ModelsConfig
 from kruxos.config.problems import SetupError
 from kruxos.cores.idempotency import KEEP_S
 from kruxos.cores.routing import AgentFacts
 from kruxos.launcher import linux
+from kruxos.launcher.starting import Launched
 from kruxos.ledger.journal import Journal
 from kruxos.ledger.ledger import Ledger
 from kruxos.operations import Context
 from kruxos.paths import agent_socket, control_socket
 from kruxos.service.admission import Admission
 from kruxos.service.batch_desk import BatchDesk
+from kruxos.service.batch_purse import BatchPurse
 from kruxos.service.batch_verbs import BatchVerbs
 from kruxos.service.batches import Batches
 from kruxos.service.calls import Calls
@@ -37,6 +36,7 @@ from kruxos.service.fleet import Fleet
 from kruxos.service.gateway import OPERATOR, Gateway
 from kruxos.service.journal import LOG, close_log, open_log
 from kruxos.service.launching import Launching
+from kruxos.service.opening import ServeOptions, open_process_log
 from kruxos.service.renewing import close_all
 from kruxos.service.setups import routing_facts
 from kruxos.service.stewardship import restored
@@ -50,7 +50,6 @@ from kruxos.transport.nng import NngTransport
 from kruxos.transport.sockets import check_address, check_session_address
 from kruxos.vault.vault import Vault
 
-WORKER_MODULE = "kruxos_workers.main"
 GRACE_S = 10.0
 """How long calls under way may take once the gateway was asked to stop."""
 RENEWAL_GRACE_S = 5.0
@@ -59,24 +58,13 @@ FAREWELL_S = 2.0
 REAP_EVERY_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
-    """How to serve. ``echo``: the log goes to standard error too. ``http``: what counts before models.yaml's."""
-
-    echo: bool = True
-    http: Http | None = None
-
-
-def serve(data: DataDirectory, options: ServeOptions) -> int:
-    """Runs the gateway until it is told to stop; its exit code. Raises ``SetupError`` where it cannot start."""
+def serve(data: DataDirectory, options: ServeOptions, launched: Launched) -> int:
+    """Runs the gateway in the data directory that is locked for it: the rest of ``opening.open_and_serve``."""
     systemd = Systemd.from_environment(os.environ)
-    data.create()
     with ExitStack() as closing:
-        closing.enter_context(DirectoryLock(data, "kruxos serve"))
         _check_sockets(data)
         open_log(data.logs / "gateway.log", echo=options.echo)
         closing.callback(close_log)
-        _protect_process()
         fresh = models_file.create_models(data.models)
         vault = closing.enter_context(Vault.open(data))
         ledger = closing.enter_context(Ledger.open(data, time.time()))
@@ -87,7 +75,20 @@ def serve(data: DataDirectory, options: ServeOptions) -> int:
         _tell_start(data, vault, fresh=fresh, notice=ledger.notice)
         journal.tell(time.time(), "gateway", "started", version=__version__, pid=os.getpid(), uid=os.geteuid())
         closing.callback(lambda: journal.tell(time.time(), "gateway", "stopped", pid=os.getpid()))
-        trio.run(_run, data, vault, ledger, Teller(journal), config, problem, systemd, options.http, taken, admission)
+        trio.run(
+            _run,
+            data,
+            vault,
+            ledger,
+            Teller(journal),
+            config,
+            problem,
+            systemd,
+            options.http,
+            taken,
+            admission,
+            launched,
+        )
     return 0
 
 
@@ -99,16 +100,6 @@ def _check_sockets(data: DataDirectory) -> None:
         check_session_address(str(data.run_agents))
     except AddressUnusableError as error:
         raise SetupError(str(error)) from None
-
-
-def _protect_process() -> None:
-    """The master key is in this process: no dumps. And room for descriptors: a session costs six."""
-    linux.forbid_dumps()
-    linux.become_subreaper()
-    linux.set_name("kruxos-gateway")
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _first_config(data: DataDirectory) -> tuple[ModelsConfig, str]:
@@ -144,9 +135,10 @@ async def _run(
     http: Http | None,
     taken: Look,
     admission: Admission,
+    launched: Launched,
 ) -> None:
-    log_fd, web_log_fd = _open_log(data, "launcher"), _open_log(data, "web")
-    launching, timers = Launching(WORKER_MODULE, log_fd), Timers()
+    web_log_fd = open_process_log(data, "web")
+    launching, timers = Launching(launched), Timers()
     stopping = trio.Event()
     with trio.open_signal_receiver(*_signals(systemd)) as signals:
         async with trio.open_nursery() as nursery:
@@ -185,7 +177,6 @@ async def _run(
             systemd.stopping(_in_short(gateway))
             await _drain(gateway)
             nursery.cancel_scope.cancel()
-    os.close(log_fd)
     os.close(web_log_fd)
     LOG.info("stopped")
 
@@ -194,12 +185,13 @@ def _batches(gateway: Gateway) -> BatchVerbs:
     def tell(kind: str, subject: str, outcome: str) -> None:
         gateway.teller.tell(kind, subject, outcome=outcome)
 
-    batches = Batches(gateway.ledger, gateway.data.jobs, gateway.fleet, gateway.nursery, tell)
+    def agent_of(name: str) -> AgentFacts:
+        known = {agent.name: agent.facts for agent in gateway.ledger.agents.list()}
+        return known.get(name, AgentFacts(name))
+
+    purse = BatchPurse(gateway.calls.steward, agent_of)
+    batches = Batches(gateway.ledger, gateway.data.jobs, gateway.fleet, gateway.nursery, tell, purse)
     return BatchVerbs(batches, lambda: gateway.config, lambda: gateway.calls.facts, AgentFacts(OPERATOR))
-
-
-def _open_log(data: DataDirectory, name: str) -> int:
-    return os.open(data.logs / f"{name}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _remember_keys(gateway: Gateway) -> None:

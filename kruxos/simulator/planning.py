@@ -9,6 +9,7 @@ request gets the same answer.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -41,6 +42,8 @@ SEALED = "sealed"
 HIDDEN = "hidden"
 """How thinking is told: its text and its mark; an empty text and its mark; the mark alone; only its tokens."""
 ASKED_CHARS_MAX = 100_000
+_QUOTED = re.compile(r"<conversation>.*</conversation>", re.DOTALL)
+"""A conversation that is to be summed up: what was said in it is no word to the simulator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def marked_texts(request: Request) -> list[str]:
     """Where directives count: the system prompt, and what the user says last. Older turns stay in a conversation."""
     marked = [message for message in request.messages if message.role == "system"]
     marked += [message for message in request.messages[-1:] if message.role == "user"]
-    return [part.text for message in marked for part in message.parts if isinstance(part, Text)]
+    return [_QUOTED.sub("", part.text) for message in marked for part in message.parts if isinstance(part, Text)]
 
 
 def digest(seed: int, model: str, request: Request) -> str:

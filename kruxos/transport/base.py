@@ -139,6 +139,10 @@ class Session(Protocol):
         """Sends one message; waits while the peer does not read. Raises ``PeerGoneError`` when it has left."""
         ...
 
+    def send_now(self, data: bytes) -> bool:
+        """Sends one message while no ``send`` is waiting; False where that cannot be done at once: nothing was sent."""
+        ...
+
     def close(self) -> None:
         """Ends the session and removes its socket. What the peer has not read yet may be lost."""
         ...

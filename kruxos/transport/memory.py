@@ -182,6 +182,10 @@ class MemorySession:
         """Sends one message; waits while the peer does not read."""
         await self._end.send(data)
 
+    def send_now(self, data: bytes) -> bool:
+        """Sends one message if that needs no waiting."""
+        return self._end.send_now(data)
+
     def close(self) -> None:
         """Ends the session and removes its address."""
         self._sessions.pop(self.address, None)
@@ -227,6 +231,13 @@ class _End:
                 await self._outgoing.send(data)
             except trio.BrokenResourceError:
                 raise PeerGoneError from None
+
+    def send_now(self, data: bytes) -> bool:
+        try:
+            self._outgoing.send_nowait(data)
+        except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            return False
+        return True
 
     async def receive(self) -> bytes:
         with _only_one(self._receiving):

@@ -222,6 +222,10 @@ class NngSession:
             with suppress(trio.ClosedResourceError):
                 await self._socket.wait_sendable()
 
+    def send_now(self, data: bytes) -> bool:
+        """Sends one message if that needs no waiting."""
+        return not (self._socket.closed or self._gone) and self._socket.send_now(data)
+
     def close(self) -> None:
         """Ends the session and removes its socket."""
         self._socket.close()

@@ -30,7 +30,7 @@ HEAVY = {"cryptography", "httpx", "keyring", "pydantic", "pynng", "sqlite3", "tr
 OTHER_VERSION = "the gateway that runs is of another version: stop `kruxos serve` and start it again"
 CANARY = "sk-ant-api03-canary-0123456789abcdef"
 COMMANDS = [
-    "serve", "status", "chat", "usage", "version", "model add", "model list", "model test", "model remove",
+    "serve", "status", "chat", "tokens", "usage", "version", "model add", "model list", "model test", "model remove",
     "model login", "model default", "model confirm", "model enable", "model disable", "model catalog",
     "model matrix", "model efforts", "vault add",
     "vault list", "vault remove", "vault import", "vault lock", "vault unlock", "vault status", "vault key",

@@ -19,7 +19,7 @@ DOES = {
     "model add", "model login", "model remove", "model default", "model confirm", "model enable", "model disable",
     "vault add", "vault rotate", "vault remove", "vault import", "vault lock", "vault unlock", "vault key",
     "vault change-passphrase", "vault set-passphrase", "worker restart", "worker stop", "worker start", "worker reset",
-    "worker logs",
+    "worker logs", "batch results",
 }  # fmt: skip
 """Commands that do something, or print what is no list."""
 

@@ -22,7 +22,7 @@ FOR_AGENTS = (
     wire.Resume, wire.Ping, wire.Pong, wire.Bye,
 )  # fmt: skip
 FOR_WORKERS = (
-    wire.Configure, wire.Ready, wire.Resolve, wire.Resolved, wire.Sent, wire.Health, wire.Beat, wire.Pause,
+    wire.Configure, wire.Ready, wire.Resolve, wire.Resolved, wire.Sent, wire.Step, wire.Health, wire.Beat, wire.Pause,
     wire.Resume, wire.Drain, wire.Drained, wire.Renew, wire.Renewal, wire.Renewed, wire.Stored, wire.Spool,
     wire.Spooled,
 )  # fmt: skip

@@ -74,7 +74,8 @@ def peak_bytes(pid: int) -> int:
 @pytest.mark.parametrize("name", sorted(behaviours("")))
 def test_it_is_told_for_what_it_is_and_does_no_harm(scene: Scene, name: str) -> None:
     hostile, installation = scene.providers.by_name[name], scene.installation
-    pid = installation.workers()[name]
+    installation.control("worker.start", provider=name)
+    pid = installation.wait_worker(name, state="ready")["pid"]
     with installation.client() as client:
         tried = attempts(client, name, stream=hostile.stream, deadline_s=hostile.deadline_s)
         first = tried[0]

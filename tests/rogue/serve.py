@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from kruxos.cli.main import main
-from kruxos.service import serve
+from kruxos.service import opening
 
 if __name__ == "__main__":
-    serve.WORKER_MODULE = "tests.rogue.worker"
+    opening.WORKER_MODULE = "tests.rogue.worker"
     sys.argv[1:] = ["serve"]
     sys.exit(main())

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self, TypeVar
@@ -269,9 +270,12 @@ class Installation:
         return found
 
     def wait_ready(self, *names: str) -> None:
-        """Waits until these providers take calls."""
+        """Waits until these providers take calls: those of many may start with the first one."""
         for name in names:
-            self.wait_worker(name, state="ready")
+            until(partial(self._takes_calls, name), f"readiness of {name}")
+
+    def _takes_calls(self, name: str) -> bool:
+        return self.worker(name)["state"] in ("ready", "idle")
 
     def wait_other(self, name: str, pid: int | None) -> int:
         """Waits until another process than ``pid`` takes a provider's calls; its pid."""

@@ -138,6 +138,20 @@ async def send_for_ever(session: Session) -> None:
 
 
 @in_every_world
+async def test_what_cannot_be_sent_at_once_is_not_sent_and_what_was_arrives_in_order(world: World) -> None:
+    session, far = await connected_session(world)
+    sent = 0
+    while session.send_now(b"%d\0" % sent + bytes(200_000)) and sent < 1000:
+        sent += 1
+    assert 0 < sent < 1000
+    for number in range(sent):
+        assert (await far.receive()).startswith(b"%d\0" % number)
+    far.close()
+    session.close()
+    assert not session.send_now(b"after the end")
+
+
+@in_every_world
 async def test_a_sender_that_waits_notices_that_its_peer_has_left(world: World) -> None:
     session, far = await connected_session(world)
 

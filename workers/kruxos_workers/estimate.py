@@ -18,8 +18,21 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
-from kruxos.messages import Document, Image, Part, Request, Text, Thinking, Tool, ToolCall, ToolResult, compact_json
+from kruxos.messages import (
+    Document,
+    Image,
+    Message,
+    Part,
+    Request,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolResult,
+    compact_json,
+)
 
 TOOLS_KNOWN = 512
 TEXTS_KNOWN = 8192
@@ -30,8 +43,13 @@ _DIGITS = b"0123456789"
 _SPACES = b" \t\r"
 _HIGH = bytes(range(128, 256))
 _NEW_WEIGHT = 0.3
+LONG_TOKENS = 1000
+"""From so many on, what a provider adds of itself weighs little, and a request tells how long others are."""
+_LONG = "\n"
 _RATIO_MAX = 20.0
 DOCUMENT_TOKENS = 3000
+LARGE_IMAGE_TOKENS = 1600
+"""What a picture may count that fills what a provider looks at (Anthropic docs: vision)."""
 ERROR_MEDIAN_PERCENT = 16
 ERROR_P95_PERCENT = 86
 """Measured on recorded requests that the weights were not fitted on: short ones, of all providers together."""
@@ -119,6 +137,7 @@ class _Sum:
     text: float = 0.0
     carriers: int = 0
     apart: int = 0
+    images: int = 0
 
     def add(self, part: Part) -> None:
         match part:
@@ -126,6 +145,7 @@ class _Sum:
                 self.text += text_tokens(part.text)
             case Image():
                 self.apart += self.family.image
+                self.images += 1
             case Document():
                 self.apart += 0 if part.text is not None else DOCUMENT_TOKENS
                 self.text += text_tokens(part.text or "")
@@ -139,9 +159,30 @@ class _Sum:
             case _:
                 pass
 
+    def tokens(self) -> float:
+        """All that was added."""
+        return self.family.text * self.text + self.family.message * self.carriers + self.apart
+
+    def doubt(self) -> int:
+        """How much more it may be where all pictures are large."""
+        return self.images * max(0, LARGE_IMAGE_TOKENS - self.family.image)
+
+
+def message_tokens(message: Message, model: str) -> float:
+    """One message's part of a request's estimate, with large pictures."""
+    found = _Sum(family_of(model), carriers=1)
+    for part in message.parts:
+        found.add(part)
+    return found.tokens() + found.doubt()
+
 
 def estimate_tokens(request: Request, model: str = "") -> int:
     """Input tokens of a request to a model."""
+    return estimate_range(request, model)[0]
+
+
+def estimate_range(request: Request, model: str) -> tuple[int, int]:
+    """The same, and how many they are where all pictures are large."""
     family = family_of(model)
     found = _Sum(family)
     for message in request.messages:
@@ -152,8 +193,9 @@ def estimate_tokens(request: Request, model: str = "") -> int:
     if output is not None and output.schema is not None and family.counts_schema:
         found.text += text_tokens(compact_json(output.schema))
     tools = sum(map(tool_tokens, request.tools)) * family.json + len(request.tools) * family.tool
-    tokens = family.text * found.text + family.message * found.carriers + found.apart + tools
-    return max(1, round(tokens + family.request + (family.has_tools if request.tools else 0.0)))
+    tokens = found.tokens() + tools
+    estimate = max(1, round(tokens + family.request + (family.has_tools if request.tools else 0.0)))
+    return estimate, estimate + found.doubt()
 
 
 @dataclass(slots=True)
@@ -164,8 +206,11 @@ class Corrections:
 
     def corrected(self, model: str, conversation: str, estimate: int) -> int:
         """An estimate set right by what was learned of the conversation, else of the model."""
-        ratio = self._ratios.get((model, conversation), self._ratios.get((model, ""), 1.0))
-        return max(1, round(estimate * ratio))
+        return max(1, round(estimate * self.ratio(model, conversation)))
+
+    def ratio(self, model: str, conversation: str) -> float:
+        """What was learned of the conversation, else of the model."""
+        return self._ratios.get((model, conversation), self._ratios.get((model, ""), 1.0))
 
     def knows(self, model: str, conversation: str) -> bool:
         """Whether this very conversation has been answered before."""
@@ -180,8 +225,31 @@ class Corrections:
             before = self._ratios.get(key, 1.0)
             self._ratios[key] = before + (ratio - before) * weight
             self._ratios.move_to_end(key)
+        if estimate >= LONG_TOKENS:
+            self._learn_long(model, ratio)
         while len(self._ratios) > CORRECTIONS_MAX:
             self._ratios.popitem(last=False)
+
+    def _learn_long(self, model: str, ratio: float) -> None:
+        """Up at once, down slowly: what is too long is refused, what is thought too long only shortened early."""
+        key = (model, _LONG)
+        before = self._ratios.get(key, ratio)
+        self._ratios[key] = ratio if ratio > before else before + (ratio - before) * _NEW_WEIGHT
+        self._ratios.move_to_end(key)
+
+    def long_ratio(self, model: str) -> float | None:
+        """By how much the model's long requests are longer than estimated; None: nothing was learned yet."""
+        return self._ratios.get((model, _LONG))
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over what a forerunner learned of long requests; what is no such thing is not believed."""
+        for model, ratio in list(state.items())[:CORRECTIONS_MAX]:
+            if isinstance(ratio, float) and 1 / _RATIO_MAX <= ratio <= _RATIO_MAX:
+                self._ratios[model, _LONG] = ratio
+
+    def long_state(self) -> dict[str, float]:
+        """For a successor."""
+        return {model: ratio for (model, name), ratio in self._ratios.items() if name == _LONG}
 
     def state(self) -> Mapping[str, float]:
         """How far off each model's estimates are, for status."""

@@ -10,33 +10,35 @@ Whatever happens, the supervisor hears exactly one last frame about it, with wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import trio
 
-from kruxos import catalog, wire
+from kruxos import wire
 from kruxos.dialects.base import Decoder, EncodedRequest, Target
 from kruxos.errors import (
-    BadRequestError,
     CallerError,
     CancelledError,
     DeadlineExceededError,
     KruxosError,
-    ModelNotFoundError,
     NeedsLoginError,
     StreamInterruptedError,
     UnsupportedError,
 )
 from kruxos.events import Notice, Usage, encode_events
-from kruxos.messages import THINKING_EFFORTS, Request
+from kruxos.messages import Request
 from kruxos_workers.answer import Answer
 from kruxos_workers.cache import Asked, Caching
+from kruxos_workers.compaction.native import told_of_native
+from kruxos_workers.failed import FailedExchange, FailedStep
 from kruxos_workers.http import Answer as HttpAnswer
 from kruxos_workers.http import BodyFailure, SendFailure, TimeLimit
 from kruxos_workers.limits import Ask
+from kruxos_workers.meaning import meant_here, only_elsewhere, with_effort
 from kruxos_workers.preflight import Judged, read_request
 from kruxos_workers.raw import RawBytes, wants_raw
 from kruxos_workers.settings import FIRST_EVENT_S
+from kruxos_workers.summarising import Shape, Shaping
 from kruxos_workers.upstream import request_id, upstream_us
 from kruxos_workers.worker import Login, Worker
 
@@ -46,23 +48,10 @@ TAIL_WITHIN_S = 2.0
 UNAUTHORIZED = 401
 AUTONOMOUS = "autonomous"
 """The role of calls that nobody waits for at a keyboard: their loops come back soon."""
-KEPT_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "container"})
-"""Fields of a protocol that name what its provider has kept: without it the rest of the request means little."""
 LOADING_AFTER_S = 3.0
 """A local model that says nothing for so long is probably being loaded: the agent is told, and it is no failure."""
 MAYBE_DONE_STATUSES = frozenset({408, 499, 502, 504, 520, 522, 524})
 """A gateway in between gave up waiting: the provider behind it may have done the work."""
-
-
-class FailedExchange(Exception):  # noqa: N818 - not an error of ours, the way an attempt ends
-    """The attempt ends with this error; ``failure`` says what the provider may have done.
-
-    ``raw``: the error in the provider's own words, for an agent that speaks its protocol.
-    """
-
-    def __init__(self, failure: str, error: KruxosError, raw: bytes = b"") -> None:
-        super().__init__(error.code)
-        self.failure, self.error, self.raw = failure, error, raw
 
 
 @dataclass(slots=True)
@@ -84,6 +73,7 @@ class Exchange:
     _flowing: trio.Event = field(default_factory=trio.Event)
     _sent: bool = False
     _entered: bool = False
+    _is_native: bool = False
     _is_over: bool = False
     _quiet_since: float | None = None
 
@@ -119,6 +109,8 @@ class Exchange:
                 last = await self._exchange()
             except FailedExchange as failed:
                 last = self._failed(failed.error, failed.failure, failed.raw)
+            except FailedStep as failed:
+                last = failed.frame
         if last is None:
             self._leave()
             is_late = trio.current_time() >= self.scope.deadline
@@ -127,10 +119,15 @@ class Exchange:
         self.worker.outlet.send(last)
 
     async def _exchange(self) -> wire.Frame:
-        request = self._request = self._read_request()
-        target, encoded = self._encode(request)
+        self._request = self._read_request()
+        meant = meant_here(self._request, self.frame.model, self.worker.settings, self.worker.now())
+        self._answer.model = meant.model
+        self._answer.take(meant.notices)
+        shape = await self._shape(meant.model, meant.request)
+        self._is_native = shape.native is not None
+        target, encoded = self._encode(meant.model, shape)
         self._target_model = target.model
-        await self._enter(target.model, request)
+        await self._enter(target.model, shape.estimate)
         if self.worker.login is None:
             return await self._ask(target, encoded)
         return await self._ask_signed_in(target, encoded, self.worker.login)
@@ -200,20 +197,30 @@ class Exchange:
                 "never_sent", UnsupportedError(f"{self.worker.settings.provider} cannot {self.frame.op}")
             )
         try:
-            return self._with_effort(read_request(self.frame))
+            return with_effort(read_request(self.frame), self.frame.thinking_effort)
         except CallerError as error:
             raise FailedExchange("final", error) from None
 
-    def _with_effort(self, request: Request) -> Request:
-        """The request with its agent's effort, where it says nothing of thinking itself."""
-        effort = self.frame.thinking_effort
-        if effort not in THINKING_EFFORTS or _speaks_of_thinking(request):
-            return request
-        return replace(request, thinking_effort=effort)
+    async def _shape(self, model: str, request: Request) -> Shape:
+        """The request as short as it has to be; a summary of its oldest part is asked for where one is needed."""
+        try:
+            shape = await Shaping(self.worker, self.frame, self._step_sent, Exchange).shape(request, model)
+        except CallerError as error:
+            raise FailedExchange("final", error) from None
+        self._sent = False
+        self._answer.take(shape.notices)
+        return shape
 
-    def _encode(self, request: Request) -> tuple[Target, EncodedRequest]:
-        settings = self.worker.settings
-        model, request = self._model(request)
+    def _step_sent(self) -> None:
+        """A step before the answer leaves this machine."""
+        self._sent = True
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more: its place at the provider is free."""
+        self._leave()
+
+    def _encode(self, model: str, shape: Shape) -> tuple[Target, EncodedRequest]:
+        settings, request = self.worker.settings, shape.request
         self._caching = caching = self._make_caching(model, request)
         target = Target(
             provider=settings.provider,
@@ -224,6 +231,7 @@ class Exchange:
             shelf=settings.shelf,
             now=self.worker.now(),
             edit=caching.edit,
+            compaction=shape.native,
         )
         try:
             encoded = settings.dialect.encode_request(request, target)
@@ -232,7 +240,7 @@ class Exchange:
         except KruxosError as error:
             raise FailedExchange("final", error) from None
         unknown = [Notice("parameter_dropped", f"{path} is not known and was ignored") for path in request.unknown]
-        self._answer.take([*unknown, *self._only_elsewhere(request), *encoded.notices, *caching.notices])
+        self._answer.take([*unknown, *only_elsewhere(request, settings), *encoded.notices, *caching.notices])
         caching.notices.clear()
         return target, encoded
 
@@ -245,44 +253,10 @@ class Exchange:
         except CallerError as error:
             raise FailedExchange("final", error) from None
 
-    def _only_elsewhere(self, request: Request) -> list[Notice]:
-        """What the agent said in the words of another protocol, and is left out. Not left out is what it goes on."""
-        native = request.native
-        if native is None or native.dialect == self.worker.settings.dialect.name:
-            return []
-        provider = self.worker.settings.provider
-        kept = next((path for path in native.only if path in KEPT_ELSEWHERE), None)
-        if kept is not None:
-            message = f"{kept}: {provider} does not have the conversation that it names; send the conversation itself"
-            raise FailedExchange("never_sent", UnsupportedError(message, field=kept))
-        return [
-            Notice("parameter_dropped", f"{path} was not sent: {provider} has no such parameter", {"parameter": path})
-            for path in native.only
-        ]
-
-    def _model(self, request: Request) -> tuple[str, Request]:
-        """The model that is asked, and the request as it means the same there. A retired one's successor is told."""
-        settings = self.worker.settings
-        model = self.frame.model or settings.model
-        if not model:
-            raise FailedExchange("never_sent", BadRequestError(f"{settings.provider} has no model set: name one"))
-        instead = settings.shelf.replacement(model, catalog.day_of(self.worker.now()))
-        if instead is None:
-            return model, request
-        if settings.refuses_retired:
-            message = f"{model} {instead.why}; use {instead.new} (models.yaml says `retired_models: refuse`)"
-            raise FailedExchange("never_sent", ModelNotFoundError(message))
-        self._answer.model = instead.new
-        data = {"old": model, "new": instead.new, "why": instead.why, "since": instead.since}
-        self._answer.take([Notice("model_replaced", instead.message, data)])
-        if instead.effort in THINKING_EFFORTS and not _speaks_of_thinking(request):
-            request = replace(request, thinking_effort=instead.effort)
-        return instead.new, request
-
-    async def _enter(self, model: str, request: Request) -> None:
+    async def _enter(self, model: str, estimate: int) -> None:
         frame, row = self.frame, self.worker.settings.shelf.lookup(model)
         try:
-            self._judged = self.worker.preflight.judge(request, row, model, self._conversation)
+            self._judged = self.worker.preflight.judge(estimate, row, model, self._conversation)
         except CallerError as error:
             raise FailedExchange("final", error) from None
         ask = Ask(frame.id, frame.agent or "", model, self._judged.tokens, frame.wait_s)
@@ -342,6 +316,8 @@ class Exchange:
         outlet = self.worker.outlet
         async for piece in http:
             events = decoder.feed(piece)
+            if self._is_native:
+                events = [*events, *told_of_native(events)]
             if events:
                 self._quiet_since = None
             if not self._is_over:
@@ -430,12 +406,6 @@ class Exchange:
         error.detail.request_id = error.detail.request_id or request_id(self._http)
         error.detail.billed_maybe = failure == "ambiguous"
         return self._answer.fail(error, failure, self._decoder, raw=raw, now=now)
-
-
-def _speaks_of_thinking(request: Request) -> bool:
-    """Whether the agent itself says how much to think, be it in words that only its provider knows."""
-    native = b"" if request.native is None else request.native.body
-    return request.thinking_effort is not None or b'"thinking"' in native
 
 
 def _failure_of(error: KruxosError) -> str:

@@ -18,6 +18,7 @@ import random
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -76,7 +77,7 @@ async def _run(inheritance: Inheritance) -> None:
         names = AskedNames(link)
         desk = Desk(link, _make_worker(frame, link, names), nursery, names)
         desk.keeper = _make_keeper(desk)
-        nursery.start_soon(link.run_writer)
+        nursery.start_soon(_write, link, nursery.cancel_scope)
         nursery.start_soon(_beat, link, desk, inheritance.statm_fd)
         nursery.start_soon(desk.worker.gate.run)
         link.send(wire.Ready())
@@ -84,7 +85,16 @@ async def _run(inheritance: Inheritance) -> None:
             desk.on_frame(each)
         await desk.serve()
         nursery.cancel_scope.cancel()
-    link.flush()
+    with suppress(OSError):  # whoever would have read it is gone
+        link.flush()
+
+
+async def _write(link: Link, scope: trio.CancelScope) -> None:
+    """Carries frames out. The supervisor's end is closed when it is gone, and then the worker's life is over too."""
+    try:
+        await link.run_writer()
+    except OSError:
+        scope.cancel()
 
 
 async def _configured(link: Link) -> tuple[wire.Configure, list[wire.Frame]] | None:
@@ -115,6 +125,10 @@ def _make_worker(frame: wire.Configure, link: Link, names: AskedNames) -> Worker
     known = frame.state.get("cache")
     if isinstance(known, dict):
         worker.caches.restore(cast("dict[str, Any]", known))
+    worker.compactor.restore(frame.state.get("summaries"))
+    learned = frame.state.get("estimates")
+    if isinstance(learned, dict):
+        worker.preflight.corrections.restore(cast("dict[str, Any]", learned))
     return worker
 
 
@@ -134,11 +148,14 @@ def _client(
 
 
 def _tell_state(worker: Worker) -> None:
-    """Tells what limits the provider, and what a successor has to know of limits, what remains, and caches."""
+    """Tells what limits the provider, and what a successor has to know."""
     now, limits = time.time(), worker.gate.limits
     until, reason = limits.cooling(now) or (None, None)
     worker.remains.news = False
+    worker.compactor.learned = False
     state = limits.state(now) | {"remains": worker.remains.state(), "cache": worker.caches.state(now)}
+    state["estimates"] = worker.preflight.corrections.long_state()
+    state["summaries"] = worker.compactor.summaries.state()
     worker.outlet.send(wire.Health(cooling_until=until, reason=reason, state=state))
 
 
@@ -266,7 +283,8 @@ async def _beat(link: Link, desk: Desk, statm: int | None) -> None:
             exchange.on_beat()
         beats += 1
         remains = worker.remains
-        if limits.learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
+        learned = limits.learned or worker.compactor.learned
+        if learned or remains.news or (caches.learned and beats % CACHES_EVERY_BEATS == 0):
             limits.learned = caches.learned = False
             _tell_state(worker)
         if not desk.draining and remains.should_ask(time.time()):

@@ -1,6 +1,6 @@
 """Before a request leaves: what it is, how long it is, and whether it can fit. Nothing is paid for what cannot.
 
-This is where a conversation that is too long is noticed (``Preflight.judge``); whoever makes it shorter does it there.
+What can be made shorter is so by then (``summarising``).
 """
 
 from __future__ import annotations
@@ -46,9 +46,8 @@ class Preflight:
 
     corrections: Corrections = field(default_factory=Corrections)
 
-    def judge(self, request: Request, row: catalog.Model | None, model: str, conversation: str) -> Judged:
-        """How long a request is. Raises ``ContextOverflowError`` where it cannot fit."""
-        estimate = estimate_tokens(request, model)
+    def judge(self, estimate: int, row: catalog.Model | None, model: str, conversation: str) -> Judged:
+        """How long a request of so many estimated tokens is. Raises ``ContextOverflowError`` where it cannot fit."""
         tokens = self.corrections.corrected(model, conversation, estimate)
         window = None if row is None else row.max_input or row.context
         is_learned = bool(conversation) and self.corrections.knows(model, conversation)
@@ -56,6 +55,10 @@ class Preflight:
             message = f"the request has about {tokens:,} tokens, and {model} takes {window:,}: it was not sent"
             raise ContextOverflowError(message)
         return Judged(estimate, tokens)
+
+    def ratio(self, model: str) -> float:
+        """By how much a model's long requests are longer than their estimates; cautious where nothing was learned."""
+        return self.corrections.long_ratio(model) or CERTAIN
 
     def estimated(self, request: Request, model: str) -> int:
         """How long a request probably is, whether it fits or not."""

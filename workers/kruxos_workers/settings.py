@@ -13,6 +13,7 @@ from kruxos.dialects.profiles import Profile
 from kruxos.errors import ProviderMisconfiguredError
 from kruxos.fields import Fields
 from kruxos.login import Login, read_login
+from kruxos_workers.compaction.wishes import Wish, read_wish
 from kruxos_workers.limits import Configured
 
 CONNECT_S = 10.0
@@ -43,6 +44,7 @@ class Settings:
     system's certificates. ``stated`` is what the operator says of models (``kruxos.catalog.Shelf``);
     ``refuses_retired``: retired models are errors, not replaced. ``caches_prompts``: prompt caches are looked after
     unless a call says otherwise; ``cache_retention`` is what autonomous calls wish for.
+    ``compaction``: when and how long conversations are made shorter.
     """
 
     provider: str
@@ -62,6 +64,7 @@ class Settings:
     refuses_retired: bool = False
     caches_prompts: bool = True
     cache_retention: str = "extended"
+    compaction: Wish = field(default_factory=Wish)
     login: Login | None = None
     oauth_issuer: str = ""
     oauth_client_id: str = ""
@@ -113,6 +116,7 @@ def read_settings(provider: str, settings: dict[str, Any], secret: bytes) -> Set
         refuses_retired=fields.maybe_text("retired_models") == "refuse",
         caches_prompts=fields.maybe_text("cache") != "off",
         cache_retention=fields.maybe_text("prompt_cache_retention") or "extended",
+        compaction=read_wish(fields.object("compaction"), Wish()),
         login=read_login(secret) if fields.maybe_text("auth") == "oauth" else None,
         oauth_issuer=fields.maybe_text("oauth_issuer") or "",
         oauth_client_id=fields.maybe_text("oauth_client_id") or "",

@@ -9,11 +9,13 @@ from typing import Protocol
 
 from kruxos import wire
 from kruxos_workers.cache import Caches
+from kruxos_workers.compaction import Compactor
 from kruxos_workers.gate import Gate
 from kruxos_workers.http import ProviderClient
 from kruxos_workers.preflight import Preflight
 from kruxos_workers.remaining import Remains
 from kruxos_workers.settings import Settings
+from kruxos_workers.turns import Turns
 
 
 class Outlet(Protocol):
@@ -46,7 +48,10 @@ class Login(Protocol):
 
 @dataclass(slots=True)
 class Worker:
-    """What all attempts of a worker share. ``now`` gives Unix seconds; ``login`` is there where one signs in."""
+    """What all attempts of a worker share. ``now`` gives Unix seconds; ``login`` is there where one signs in.
+
+    ``turns``: who asks for a summary of which conversation.
+    """
 
     settings: Settings
     client: ProviderClient
@@ -56,6 +61,8 @@ class Worker:
     remains: Remains = field(default_factory=Remains)
     now: Callable[[], float] = time.time
     preflight: Preflight = field(default_factory=Preflight)
+    compactor: Compactor = field(default_factory=Compactor)
+    turns: Turns = field(default_factory=Turns)
     caches: Caches = field(init=False)
 
     def __post_init__(self) -> None:

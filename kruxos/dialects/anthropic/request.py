@@ -28,6 +28,11 @@ from .turns import Turns
 VERSION = "2023-06-01"
 PATH = "/v1/messages"
 PASSED_HEADERS = ("anthropic-version", "anthropic-beta")
+COMPACT, COMPACTION_BETA = "compact_20260112", "compact-2026-01-12"
+CLEAR_TOOL_USES, CLEARING_BETA = "clear_tool_uses_20250919", "context-management-2025-06-27"
+COMPACT_TOKENS_MIN = 50_000
+CLEARED_PART = 10
+"""Clearing costs the cache from there on: it has to take away one part in so many to pay."""
 _TOP_P_THINKING_MIN = 0.95
 
 
@@ -38,12 +43,40 @@ def encode(request: Request, target: Target) -> EncodedRequest:
     draft = Draft.of(request, target, legal_id)
     body = _body(draft)
     draft.tell_dropped_states()
-    http = HttpRequest("POST", PATH, _headers(target), body_bytes(target.edit(body)))
+    headers = _headers(target) | _betas(body)
+    http = HttpRequest("POST", PATH, headers, body_bytes(target.edit(body)))
     return EncodedRequest(http, draft.notices, draft.names.changed)
 
 
 def _headers(target: Target) -> dict[str, str]:
     return {"anthropic-version": VERSION, **request_headers(target)}
+
+
+def _betas(body: dict[str, Any]) -> dict[str, str]:
+    """What the body holds of betas has to be named (Anthropic docs: compaction, context editing)."""
+    edits = {edit["type"] for edit in body.get("context_management", {}).get("edits", ())}
+    blocks = (block["type"] for turn in body["messages"] for block in turn["content"])
+    betas = [CLEARING_BETA] if CLEAR_TOOL_USES in edits else []
+    if COMPACT in edits or "compaction" in blocks:
+        betas.append(COMPACTION_BETA)
+    return {"anthropic-beta": ",".join(betas)} if betas else {}
+
+
+def _context_management(draft: Draft) -> dict[str, Any]:
+    """What the provider is to take away itself, once the conversation is too long."""
+    wish = draft.target.compaction
+    if wish is None:
+        return {}
+    at_tokens = max(wish.at_tokens, COMPACT_TOKENS_MIN)
+    if at_tokens != wish.at_tokens:
+        message = f"compaction at {wish.at_tokens} tokens became {at_tokens}: the provider compacts from there on"
+        draft.tell("parameter_clamped", message, parameter="compaction", used=at_tokens)
+    trigger = {"type": "input_tokens", "value": at_tokens}
+    edits: list[dict[str, Any]] = []
+    if wish.clear_tool_results:
+        least = {"type": "input_tokens", "value": at_tokens // CLEARED_PART}
+        edits.append({"type": CLEAR_TOOL_USES, "trigger": trigger, "clear_at_least": least})
+    return {"context_management": {"edits": [*edits, {"type": COMPACT, "trigger": trigger}]}}
 
 
 def _body(draft: Draft) -> dict[str, Any]:
@@ -73,7 +106,7 @@ def _body(draft: Draft) -> dict[str, Any]:
     stops = draft.stops(blank=False)
     if stops:
         body["stop_sequences"] = stops
-    body |= _metadata(draft)
+    body |= _metadata(draft) | _context_management(draft)
     if target.stream:
         body["stream"] = True
     return body

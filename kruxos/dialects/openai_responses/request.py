@@ -23,6 +23,7 @@ from .state import is_sealed
 
 PATH = "/responses"
 OUTPUT_TOKENS_MIN = 16
+COMPACT_TOKENS_MIN = 1000
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 LITE_HEADER = "x-openai-internal-codex-responses-lite"
 PASSED_HEADERS = (
@@ -77,7 +78,19 @@ def _body(draft: Draft) -> dict[str, Any]:
     if _may_think(draft):  # a model that can't refuses to be asked for its reasoning
         body["include"] = [ENCRYPTED_REASONING]
     body["store"] = False
+    body |= _context_management(draft)
     return body | _max_tokens(draft) | _sampling(draft, is_thinking=is_thinking) | _stream_fields(target)
+
+
+def _context_management(draft: Draft) -> dict[str, Any]:
+    """The length from which on the server compacts (OpenAI API reference: context_management)."""
+    wish = draft.target.compaction
+    if wish is None:
+        return {}
+    if wish.clear_tool_results:
+        draft.drop("compaction.clear_tool_results", "the provider has no such edit")
+    threshold = max(wish.at_tokens, COMPACT_TOKENS_MIN)
+    return {"context_management": [{"type": "compaction", "compact_threshold": threshold}]}
 
 
 def _stand_in(draft: Draft) -> str:

@@ -73,9 +73,9 @@ class Job:
 
     def done(self, now: float) -> int:
         """How many requests are done."""
-        if self.seconds <= 0:
-            return len(self.items)
         until = min(now, self.ends_at)
+        if until >= self.created_at + self.seconds:  # not by division: Unix seconds are no exact numbers
+            return len(self.items)
         return min(len(self.items), int(len(self.items) * (until - self.created_at) / self.seconds + 1e-9))
 
     def kinds(self, now: float) -> list[Kind]:

@@ -118,9 +118,9 @@ class Exchange:
             last = self.encoder.fail(error)
         await self.send({"type": "http.response.body", "body": last})
 
-    async def send_json(self, value: dict[str, Any]) -> None:
+    async def send_json(self, value: dict[str, Any], headers: Headers | None = None) -> None:
         """A plain answer."""
-        await self._send_whole(200, {"content-type": "application/json"}, body_bytes(value), None)
+        await self._send_whole(200, {"content-type": "application/json"} | (headers or {}), body_bytes(value), None)
 
     async def _whole(self, events: EventStream, decoded: DecodedRequest) -> None:
         run: list[Event] = []

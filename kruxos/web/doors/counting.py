@@ -9,7 +9,8 @@ from starlette.types import Receive, Scope, Send
 from kruxos.dialects.base import DecodedRequest
 from kruxos.dialects.reading import read_object
 from kruxos.dialects.text import body_bytes
-from kruxos.errors import KruxosError
+from kruxos.errors import KruxosError, UnauthorizedError
+from kruxos.web.doors import telling
 from kruxos.web.doors.calling import Exchange, options_of
 from kruxos.web.doors.protocols import Door
 from kruxos.web.doors.reading import Bodies, ClientGoneError, Headers, headers_of, read_body, who_asks
@@ -44,8 +45,10 @@ class CountEndpoint:
                 options = options_of(self._decode(body, headers), headers)
                 options.pop("raw_events", None)
                 count = await client.count_tokens(None, **options)
-            await exchange.send_json({"input_tokens": count})
+            await exchange.send_json({"input_tokens": int(count)}, telling.of_count(count))
         except KruxosError as error:
+            if isinstance(error, UnauthorizedError):
+                self.sessions.forget(session)
             await exchange.fail(error)
         finally:
             self.bodies.held_bytes -= len(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
@@ -72,33 +72,47 @@ async def read_body(receive: Receive, headers: dict[str, str], bodies: Bodies) -
     Raises ``TooLargeError``, ``OverloadedError``, ``BadRequestError`` where it does not come in time, and
     ``ClientGoneError``.
     """
-    announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > wire.REQUEST_BYTES_MAX:
-        raise _too_large()
     pieces: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
-            while True:
-                async with asyncio.timeout(BODY_PIECE_WITHIN_S):
-                    message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                piece: bytes = message.get("body", b"")
+            async for piece in body_pieces(receive, headers, wire.REQUEST_BYTES_MAX):
                 bodies.take(len(piece))
                 pieces.append(piece)
                 size += len(piece)
-                if size > wire.REQUEST_BYTES_MAX:
-                    raise _too_large()
-                if not message.get("more_body", False):
-                    return b"".join(pieces)
+            return b"".join(pieces)
     except TimeoutError:
         bodies.held_bytes -= size
-        raise BadRequestError("the request's body did not come in time") from None
+        raise _too_late() from None
     except BaseException:
         bodies.held_bytes -= size
         raise
 
 
-def _too_large() -> TooLargeError:
-    return TooLargeError(f"the request's body is over the cap of {wire.REQUEST_BYTES_MAX} bytes")
+async def body_pieces(receive: Receive, headers: dict[str, str], bytes_max: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises as ``read_body`` does."""
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > bytes_max:
+        raise _too_large(bytes_max)
+    size, more = 0, True
+    while more:
+        try:
+            async with asyncio.timeout(BODY_PIECE_WITHIN_S):
+                message = await receive()
+        except TimeoutError:
+            raise _too_late() from None
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        piece: bytes = message.get("body", b"")
+        size, more = size + len(piece), message.get("more_body", False)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        yield piece
+
+
+def _too_late() -> BadRequestError:
+    return BadRequestError("the request's body did not come in time")
+
+
+def _too_large(bytes_max: int) -> TooLargeError:
+    return TooLargeError(f"the request's body is over the cap of {bytes_max} bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from kruxos.client.call import TokenCount
 from kruxos.errors import KruxosError
 from kruxos.events import Notice, Reply, Start
 
@@ -31,6 +32,11 @@ def of_reply(reply: Reply) -> dict[str, str]:
         "notices": _codes(reply.notices),
     }
     return _headers(told)
+
+
+def of_count(count: TokenCount) -> dict[str, str]:
+    """Who counted. ``notices`` has ``estimated`` where that was the gateway itself."""
+    return _headers({"provider": count.provider, "model": count.model, "notices": _codes(count.notices)})
 
 
 def of_error(error: KruxosError) -> dict[str, str]:

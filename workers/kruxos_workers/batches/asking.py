@@ -10,7 +10,8 @@ from kruxos.dialects.base import HttpRequest, Target
 from kruxos.dialects.batching import BatchDialect, Order, Streamed, Upstream, place_of, read_object
 from kruxos.errors import KruxosError, ProviderProtocolError
 from kruxos_workers.batches.spool import Spool, split
-from kruxos_workers.exchange import MAYBE_DONE_STATUSES, FailedExchange
+from kruxos_workers.exchange import MAYBE_DONE_STATUSES
+from kruxos_workers.failed import FailedExchange
 from kruxos_workers.http import Answer, BodyFailure, SendFailure, StreamedBody, TimeLimit
 from kruxos_workers.worker import Worker
 

@@ -3,11 +3,13 @@
 {"custom_id": "a", "request": {"messages": [...]}, "model": "..."}                     ours
 {"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {"model": ...}}   OpenAI's
 {"custom_id": "a", "params": {"model": ..., "max_tokens": ..., "messages": [...]}}     Anthropic's
+
+A line of Anthropic's form may have ``headers``, such as ``anthropic-beta``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +20,13 @@ from kruxos.dialects.base import DecodedRequest, Dialect
 from kruxos.dialects.batching import dump
 from kruxos.dialects.openai_chat import OPENAI_CHAT
 from kruxos.dialects.openai_responses import OPENAI_RESPONSES
-from kruxos.dialects.text import parse_json
+from kruxos.dialects.text import as_text, parse_json
 from kruxos.errors import BadRequestError
 from kruxos.fields import Fields
 from kruxos.messages import Request
 
 CUSTOM_ID_CHARS_MAX = 256
+NO_HEADERS: Mapping[str, str] = {}
 _BY_URL: dict[str, Dialect] = {"/v1/responses": OPENAI_RESPONSES, "/v1/chat/completions": OPENAI_CHAT}
 
 
@@ -65,13 +68,16 @@ def _openai(fields: Fields) -> tuple[Request, str | None]:
 
 
 def _anthropic(fields: Fields) -> tuple[Request, str | None]:
-    return _decoded(ANTHROPIC, fields.object("params"))
+    headers = fields.object("headers")
+    return _decoded(ANTHROPIC, fields.object("params"), {name: as_text(value) for name, value in headers.items()})
 
 
-def _decoded(dialect: Dialect, body: dict[str, Any]) -> tuple[Request, str | None]:
+def _decoded(
+    dialect: Dialect, body: dict[str, Any], headers: Mapping[str, str] = NO_HEADERS
+) -> tuple[Request, str | None]:
     if body.get("stream"):
         raise BadRequestError("a batch's requests are not streamed", field="stream")
-    found: DecodedRequest = dialect.decode_request(dump(body), {})
+    found: DecodedRequest = dialect.decode_request(dump(body), headers)
     return found.request, found.model
 
 

@@ -23,6 +23,8 @@ from kruxos_workers.worker import Worker
 
 ERRORS_MAX = 20
 REQUESTS_MAX = 200_000
+DEFAULT_MODEL = "default"
+"""A line that asks for this one leaves it to the provider, as a call at the doors does."""
 _BETAS = "anthropic-beta"
 
 
@@ -40,6 +42,8 @@ class Preparing:
     _betas: set[str] = field(default_factory=set[str])
     _models: dict[str, int] = field(default_factory=dict[str, int])
     _places: int = 0
+    _output_tokens: int | None = 0
+    """What all requests together allow for their answers; None where one does not say."""
 
     async def run(self) -> dict[str, Any]:
         """Writes both files; gives what came of it: parts, model, headers. Raises ``BadRequestError`` with lines."""
@@ -63,6 +67,8 @@ class Preparing:
         return {
             "parts": [list(piece) for piece in cutter.finish()],
             "model": next(iter(self._models)),
+            "models": list(self._models),
+            "output_tokens": self._output_tokens or 0,
             "uploads": self.ways.upload is not None,
             "headers": {_BETAS: ",".join(sorted(self._betas))} if self._betas else {},
         }
@@ -87,6 +93,7 @@ class Preparing:
         if len(prepared) > self.ways.bounds.bytes_max:
             raise TooLargeError(f"one request of {len(prepared)} bytes is more than the provider takes in a batch")
         self._note_model(model, number)
+        self._note_length(request.max_output_tokens)
         self._names.add(line.custom_id)
         self._places += 1
         return prepared, self._about(line.custom_id, model, notices, encoded)
@@ -101,9 +108,14 @@ class Preparing:
                 f"{provider} takes one model a batch: this is {model}, line {line} asks {name}; submit them apart,"
                 " or name one model for all", field="model")  # fmt: skip
 
+    def _note_length(self, tokens: int | None) -> None:
+        known = self._output_tokens
+        self._output_tokens = None if tokens is None or known is None else known + tokens
+
     def _model(self, request: Request, named: str | None) -> tuple[str, Request, list[Notice]]:
         """The model that is asked; who submits may name one for all, a retired one's successor is told."""
         settings, notices = self.worker.settings, list[Notice]()
+        named = self._own(named)
         model = self.model or named or settings.model
         if not model:
             raise BadRequestError(f"{settings.provider} has no model set: name one", field="model")
@@ -116,6 +128,13 @@ class Preparing:
             raise BadRequestError(f"{model} {instead.why}; use {instead.new}", field="model")
         data = {"old": model, "new": instead.new, "why": instead.why, "since": instead.since}
         return instead.new, request, [*notices, Notice("model_replaced", instead.message, data)]
+
+    def _own(self, named: str | None) -> str | None:
+        """A model's id, where a line names it as calls may: by its provider, or by both."""
+        settings = self.worker.settings
+        if named in (settings.provider, DEFAULT_MODEL):
+            return settings.model
+        return None if named is None else named.removeprefix(f"{settings.provider}/")
 
     def _encode(self, request: Request, model: str) -> EncodedRequest:
         settings = self.worker.settings

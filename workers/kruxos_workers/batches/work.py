@@ -17,7 +17,7 @@ from kruxos_workers.batches.asking import Asking, Terms
 from kruxos_workers.batches.collecting import Collecting
 from kruxos_workers.batches.preparing import Preparing
 from kruxos_workers.batches.spool import Spool
-from kruxos_workers.exchange import FailedExchange
+from kruxos_workers.failed import FailedExchange
 from kruxos_workers.worker import Worker
 
 PREFIX = "batch."

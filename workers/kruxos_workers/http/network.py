@@ -9,8 +9,9 @@ from __future__ import annotations
 import ssl
 from typing import Protocol
 
-RECEIVE_BYTES = 64 * 1024
-"""How much one receive takes at most. All that it brings is handed on at once."""
+RECEIVE_BYTES = 8 * 1024
+"""How much one receive takes at most. All that it brings is handed on before another call has its turn, and a new call
+waits for several turns of all others until its first event is there."""
 
 
 class StreamBroken(Exception):  # noqa: N818 - names what happened to the stream
