@@ -317,7 +317,7 @@ def test_calls_have_their_attempts_and_costs_are_charted(page: Any, board: Dashb
     page.locator("svg.timeline rect.missed").first.wait_for()
     page.locator("ol.attempts li", has_text="tired: rate limited").first.wait_for()
     go(page, board, "/dashboard/usage")
-    page.locator("svg.chart rect.bar").first.wait_for()
+    page.locator("svg.chart").first.locator("rect.bar").last.wait_for()
     page.get_by_role("link", name="30 days").click()
     page.wait_for_url("**days=30")
     assert page.locator("svg.chart").first.locator("g").count() == 30
