@@ -112,6 +112,17 @@ class TestAttempts:
         assert call.booked(ROW).estimated_tokens == 2001
         assert used(keeper, who) == [2001]
 
+    def test_a_step_before_the_answer_counts_beside_it(self) -> None:
+        keeper, who = steward(), agent("1usd/day")
+        call = purse(keeper, who, max_output_tokens=1000)
+        call.dispatched(Candidate("gpt", None))
+        spent = end("0.02")
+        step = replace(ROW, op="summarise", usage=spent.usage, cost=spent.cost, last=False)
+        assert call.booked(step) == step
+        call.answered(end())
+        call.booked(ROW)
+        assert used(keeper, who) == [Decimal("0.03")]
+
     def test_an_answer_counts_with_what_it_cost(self) -> None:
         keeper, who = steward(), agent("1usd/day")
         call = purse(keeper, who)
