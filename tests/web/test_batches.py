@@ -208,9 +208,9 @@ def test_an_agent_sees_its_own_batches_and_files_only(web: Web, from_openai: ope
         for ask in (stranger.batches.retrieve, stranger.batches.cancel):
             with pytest.raises(openai.NotFoundError):
                 ask(batch.id)
-        for ask in (stranger.files.retrieve, stranger.files.content, stranger.files.delete):
+        for ask_file in (stranger.files.retrieve, stranger.files.content, stranger.files.delete):
             with pytest.raises(openai.NotFoundError):
-                ask(file.id)
+                ask_file(file.id)
         with pytest.raises(anthropic.NotFoundError) as missing:
             twin.messages.batches.retrieve(f"msgbatch_{batch.id.removeprefix('batch_')}")
         assert missing.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]  # the library's body
