@@ -19,6 +19,8 @@ ThinkingEffort = Literal["none", "low", "medium", "high", "max"]
 
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 THINKING_EFFORTS: tuple[ThinkingEffort, ...] = ("none", "low", "medium", "high", "max")
+COMPACTION_TEMPLATES = ("general", "coder", "researcher", "email", "devops")
+"""What a summary of a long conversation pays heed to."""
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from kruxos.cli.moments import ago
 from kruxos.cli.parsing import Parser, Subparsers, Verb, add_json, add_noun, run_verb
 from kruxos.cli.table import Cell, Column, table
 from kruxos.cli.terminal import terminal_of
+from kruxos.messages import COMPACTION_TEMPLATES
 
 EFFORTS = ("none", "low", "medium", "high", "max")
 _COLUMNS = (
@@ -56,6 +57,14 @@ def _policy_options(parser: Parser) -> None:
         "--effort", choices=[*EFFORTS, "default"], help="how much it thinks where a call does not say (the model's own)"
     )
     parser.add_argument(
+        "--compaction",
+        choices=[*COMPACTION_TEMPLATES, "off", "default"],
+        help="what summaries of its long conversations heed; off: none are made (general)",
+    )
+    parser.add_argument(
+        "--compact-at", type=float, metavar="SIZE", help="from which length on: a share of the window, or tokens (0.8)"
+    )
+    parser.add_argument(
         "--limit",
         action="append",
         metavar="LIMIT",
@@ -70,7 +79,9 @@ def _policy_options(parser: Parser) -> None:
 
 
 def _policy(arguments: argparse.Namespace) -> dict[str, Any]:
-    plain = {name: getattr(arguments, name) for name in ("purpose", "role", "fallback", "effort")}
+    plain = {
+        name: getattr(arguments, name) for name in ("purpose", "role", "fallback", "effort", "compaction", "compact_at")
+    }
     lists = {"limits": arguments.limit, "providers": arguments.allow_provider, "models": arguments.allow_model}
     return plain | lists
 

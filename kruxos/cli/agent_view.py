@@ -62,8 +62,17 @@ def policy_lines(agent: Mapping[str, Any]) -> list[str]:
     return [
         *lines,
         f"  effort     {agent['effort'] or 'as the model does by itself'}",
+        f"  compaction {compaction_text(agent['compaction'])}",
         f"  fallback   {agent['fallback']}",
     ]
+
+
+def compaction_text(said: Mapping[str, Any]) -> str:
+    """When and how its long conversations are made shorter."""
+    if said.get("enabled") is False:
+        return "off"
+    at = f"{said['at_tokens']:,} tokens" if "at_tokens" in said else f"{said.get('at', 0.8):.0%} of the window"
+    return f"{said.get('template', 'general')}, from {at} on"
 
 
 def limit_texts(agent: Mapping[str, Any]) -> list[str]:

@@ -62,7 +62,8 @@ class Provider:
     does where this system cannot put the whole cage on. ``oauth_issuer`` is who gives and renews the tokens of a login,
     ``oauth_client_id`` as whom we ask there; None where one signs in otherwise. ``catalog`` is what the operator states
     of models, by id: fields as ``kruxos.catalog.Shelf`` takes them. ``cache``: whether prompt caches are looked after;
-    ``prompt_cache_retention``: what autonomous calls wish for, None: ``extended``.
+    ``prompt_cache_retention``: what autonomous calls wish for, None: ``extended``. ``compaction``: what is said of when
+    and how long conversations are made shorter; empty: the gateway's ways.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Provider:
     retired_models: RetiredModels = "translate"
     cache: CacheWord = "auto"
     prompt_cache_retention: Retention | None = None
+    compaction: Mapping[str, Any] = field(default_factory=dict[str, Any])
     catalog: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     proxy: str | None = None

@@ -101,6 +101,7 @@ def provider_of(name: str, fields: ProviderFields, inherited: Inherited, report:
         retired_models=fields.retired_models or inherited.retired_models,
         cache=fields.cache or "auto",
         prompt_cache_retention=fields.prompt_cache_retention,
+        compaction=fields.compaction.model_dump(exclude_none=True) if fields.compaction else {},
         catalog=_catalog(fields, report),
         headers=dict(fields.headers or {}),
         proxy=proxy,

@@ -239,6 +239,17 @@ class ModelFields(_Level):
     prices: PriceFields | None = None
 
 
+class CompactionFields(_Level):
+    """``compaction:``: when and how long conversations are made shorter; a share of the window, or tokens."""
+
+    enabled: bool | None = None
+    at: Annotated[float, Field(ge=0.1, le=1.0)] | None = None
+    at_tokens: Annotated[int, Field(ge=1000)] | None = None
+    template: Literal["general", "coder", "researcher", "email", "devops"] | None = None
+    native: bool | None = None
+    clear_tool_results: bool | None = None
+
+
 class ProviderFields(_Level):
     """One entry of ``providers:``."""
 
@@ -258,6 +269,7 @@ class ProviderFields(_Level):
     retired_models: Literal["translate", "refuse"] | None = None
     cache: Literal["auto", "off"] | None = None
     prompt_cache_retention: Literal["extended", "24h", "in_memory"] | None = None
+    compaction: CompactionFields | None = None
     catalog: Annotated[dict[Text, ModelFields | None], Field(max_length=_STATED_MODELS_MAX)] | None = None
     headers: Headers | None = None
     proxy: Proxy | None = None

@@ -276,6 +276,7 @@ class CallTable:
                 self._books.booked(running, running.purse.booked(command.row))
 
     def _dispatch(self, running: Running, command: words.Dispatch) -> None:
+        policy = running.agent.policy
         frame = replace(
             running.frame,
             agent=running.agent.name or None,
@@ -284,6 +285,7 @@ class CallTable:
             wait_s=command.wait_s,
             call_id=running.core.terms.call_id,
             thinking_effort=running.agent.effort,
+            compaction=dict(policy.compaction) if policy else {},
         )
         running.purse.dispatched(command.candidate)
         running.provider = command.candidate.provider

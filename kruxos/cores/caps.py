@@ -7,11 +7,11 @@ A cap is written as an amount, a unit and a time: ``5usd/day``, ``100usd/month``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 Unit = Literal["usd", "tokens", "calls"]
 Span = Literal["day", "month", "minute", "at once"]
@@ -63,11 +63,15 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an agent may use, and who may answer it. ``providers`` and ``models`` are patterns; empty: all."""
+    """What an agent may use, and who may answer it. ``providers`` and ``models`` are patterns; empty: all.
+
+    ``compaction``: what it wishes of that where a call says nothing, as a call would say it.
+    """
 
     caps: tuple[Cap, ...] = ()
     providers: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    compaction: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def refusal(self, provider: str, model: str | None) -> str:
         """Why this model of this provider may not answer; empty: it may. ``model`` None: not known."""

@@ -140,7 +140,9 @@ class Desk(Generic[CarrierT]):
     # Frames
 
     @staticmethod
-    def on_call_frame(process: CarrierT, frame: wire.Event | wire.Sent | wire.Spool | wire.End | wire.Error) -> None:
+    def on_call_frame(
+        process: CarrierT, frame: wire.Event | wire.Sent | wire.Step | wire.Spool | wire.End | wire.Error
+    ) -> None:
         """A frame about one attempt; those that nobody waits for any more are not heard."""
         if isinstance(frame, (wire.End, wire.Error)):
             sink = process.in_flight.pop(frame.id, None)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 MANAGED_CACHES: Mapping[str, str] = {"anthropic": "Explicit (auto-managed)"}
 """Whose prompt caches the gateway tells what to keep; all others keep what they like."""
-COMPACTION: Mapping[str, str] = {}
+COMPACTION: Mapping[str, str] = {"anthropic": "Native server-side", "openai": "Native (Responses API)"}
 """Where a provider compacts a conversation itself, and how that is called."""
-CLIENT_COMPACTION = "Not in this version"
+CLIENT_COMPACTION = "Client-side fallback"
 """What happens to a long conversation everywhere else."""
 BATCH: Mapping[str, str] = {
     "anthropic": "50% discount",

@@ -159,13 +159,17 @@ def _agent(row: tuple[Any, ...]) -> Agent:
 
 def _policy_text(policy: Policy) -> str:
     caps = [str(cap) for cap in policy.caps]
-    return json.dumps({"limits": caps, "providers": policy.providers, "models": policy.models})
+    said = {"limits": caps, "providers": policy.providers, "models": policy.models, "compaction": policy.compaction}
+    return json.dumps(said)
 
 
 def _read_policy(text: str | None) -> Policy:
     """The policy as it was written; agents of earlier versions have none."""
-    said: dict[str, list[str]] = json.loads(text) if text else {}
-    return Policy(parse_caps(said.get("limits", ())), tuple(said.get("providers", ())), tuple(said.get("models", ())))
+    said: dict[str, Any] = json.loads(text) if text else {}
+    return Policy(
+        parse_caps(said.get("limits", ())), tuple(said.get("providers", ())), tuple(said.get("models", ())),
+        said.get("compaction", {}),
+    )  # fmt: skip
 
 
 def _check(agent: Agent) -> None:

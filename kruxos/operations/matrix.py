@@ -104,7 +104,7 @@ WHY: Mapping[tuple[str, str], str] = {
     ("Grok", "Thinking"): "grok-4.3, which answers for grok-4, takes these",
     ("Groq", "Thinking"): "gpt-oss-120b, which answers for the documented Llama, always thinks at one of these",
     ("Ollama", "Thinking"): "whether a local model thinks depends on its family; those that are known are told",
-    ("", "Compaction"): "compaction is not in this version: what is too long is refused with its length",
+    ("OpenAI Codex", "Compaction"): "its own endpoint is not used in this version: the same model writes a summary",
     ("Gemini", "Batch"): "its API takes batches now, at half the price, within a day",
     ("OpenAI", "Token Pre-flight"): "the Responses API counts input tokens by an endpoint of its own",
     ("Gemini", "Token Pre-flight"): "countTokens counts for nothing",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -24,13 +24,15 @@ from kruxos.cores.caps import (
 from kruxos.fields import Fields
 from kruxos.ledger.agents import FALLBACKS, PURPOSE_CHARS_MAX, Agent, Fallback
 from kruxos.ledger.ledger import Ledger
-from kruxos.messages import THINKING_EFFORTS, ThinkingEffort
+from kruxos.messages import COMPACTION_TEMPLATES, THINKING_EFFORTS, ThinkingEffort
 from kruxos.operations.base import refused
 from kruxos.operations.prices import price_list
 
 ANY = "any"
 ALL = "all"
 DEFAULT = "default"
+OFF = "off"
+COMPACT_TOKENS_MIN = 1000
 T = TypeVar("T")
 
 
@@ -39,6 +41,7 @@ def with_policy(agent: Agent, fields: Fields) -> Agent:
 
     ``limits`` take the place of those of their kind, ``drop`` names kinds (``usd/day``, or ``all``) whose limit goes;
     ``providers`` and ``models`` are patterns (``any``: all). ``effort``: ``default`` is the model's own.
+    ``compaction`` is a template, ``off`` or ``default``; ``compact_at`` a share of the window, or tokens from 1000 on.
     """
     effort = fields.maybe_choice("effort", (*THINKING_EFFORTS, DEFAULT))
     purpose = fields.maybe_text("purpose", limit=4 * PURPOSE_CHARS_MAX)
@@ -52,6 +55,7 @@ def with_policy(agent: Agent, fields: Fields) -> Agent:
             caps=_caps(agent.policy.caps, fields),
             providers=_patterns(fields, "providers", agent.policy.providers),
             models=_patterns(fields, "models", agent.policy.models),
+            compaction=_compaction(agent.policy.compaction, fields),
         ),
     )
 
@@ -60,6 +64,25 @@ def _effort(asked: str | None, before: ThinkingEffort | None) -> ThinkingEffort 
     if asked is None:
         return before
     return None if asked == DEFAULT else cast("ThinkingEffort", asked)
+
+
+def _compaction(before: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """What the agent wishes of compaction, as a call would say it."""
+    word = fields.maybe_choice("compaction", (*COMPACTION_TEMPLATES, OFF, DEFAULT))
+    at = fields.maybe_number("compact_at", low=0.1)
+    said = {} if word == DEFAULT else dict(before)
+    if word == OFF:
+        said = {"enabled": False}
+    elif word is not None and word != DEFAULT:
+        said = {name: value for name, value in said.items() if name != "enabled"} | {"template": word}
+    if at is None:
+        return said
+    if 1 < at < COMPACT_TOKENS_MIN:
+        raise refused(
+            "compact_at is neither a share nor enough tokens", "0.1 to 1 of the window, or 1000 tokens and more"
+        )
+    said = {name: value for name, value in said.items() if name not in ("at", "at_tokens")}
+    return said | ({"at": at} if at <= 1 else {"at_tokens": int(at)})
 
 
 def _caps(before: tuple[Cap, ...], fields: Fields) -> tuple[Cap, ...]:
@@ -92,6 +115,7 @@ def policy_shown(agent: Agent) -> dict[str, Any]:
     """The policy as plain values."""
     return {
         "effort": agent.effort,
+        "compaction": dict(agent.policy.compaction),
         "limits": [str(cap) for cap in agent.policy.caps],
         "providers_allowed": list(agent.policy.providers),
         "models_allowed": list(agent.policy.models),

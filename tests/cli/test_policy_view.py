@@ -17,6 +17,7 @@ MONEY = {"limit": "5usd/day", "unit": "usd", "amount": "5", "used": "4.1", "rese
 TOKENS = {"limit": "2Mtok/day", "unit": "tokens", "amount": "2000000", "used": "50000", "resets_at": NOW + 60}
 AGENT: dict[str, Any] = {
     "name": "bot", "limits": ["30/min", "5usd/day", "2Mtok/day"], "budgets": [MONEY, TOKENS], "effort": None,
+    "compaction": {"template": "coder", "at": 0.7},
     "providers_allowed": [], "models_allowed": ["claude-*"], "fallback": "any",
 }  # fmt: skip
 
@@ -28,6 +29,7 @@ def test_a_policy_is_said_line_by_line() -> None:
         "  providers  all",
         "  models     claude-*",
         "  effort     as the model does by itself",
+        "  compaction coder, from 70% of the window on",
         "  fallback   any",
     ]
 

@@ -24,6 +24,7 @@ from kruxos.cores.call_vocabulary import (
     Progress,
     Row,
     Sent,
+    Stepped,
     Stop,
     Terms,
     Tick,
@@ -57,6 +58,45 @@ def test_an_answer_reaches_the_agent_with_its_attempts_and_overhead() -> None:
     assert isinstance(book, Book)
     assert (book.row.outcome, book.row.usage, book.row.last) == ("answered", {"output_tokens": 3}, True)
     assert machine.state == "over"
+
+
+STEP = wire.Step(op="summarise", model="m-1", usage={"output_tokens": 9}, upstream_us=400_000)
+
+
+def test_a_step_before_the_answer_is_booked_at_once_and_the_answer_is_not_sent_yet() -> None:
+    machine = call()
+    script = begun(machine)
+    script.at(0.1, Sent()).gives_nothing()
+    [book] = machine.step(Stepped(STEP), 0.5)
+    assert isinstance(book, Book)
+    assert (book.row.op, book.row.outcome, book.row.usage, book.row.last) == (
+        "summarise", "answered", {"output_tokens": 9}, False)  # fmt: skip
+    assert not machine.was_sent
+    close, last = machine.step(Answered(wire.End(model="m-1", upstream_us=500_000)), 1.0)
+    assert isinstance(close, Close)
+    assert isinstance(close.frame, wire.End)
+    assert close.frame.overhead_us == 100_000
+    assert isinstance(last, Book)
+    assert (last.row.op, last.row.last) == ("", True)
+
+
+def test_a_worker_that_dies_between_a_step_and_the_answer_has_sent_no_answer() -> None:
+    machine = call()
+    script = begun(machine)
+    script.at(0.1, Sent()).gives_nothing()
+    machine.step(Stepped(STEP), 0.5)
+    script.at(0.6, Lost("killed")).gives(Dispatch(SECOND, 599.4, 0.0))
+    assert [attempt.billed_maybe for attempt in machine.attempts] == [False]
+
+
+def test_a_step_that_ends_while_the_call_is_given_up_is_booked_too() -> None:
+    machine = call()
+    script = begun(machine)
+    script.at(0.1, Sent()).gives_nothing()
+    machine.step(Stop(CancelledError("enough")), 0.2)
+    commands = machine.step(Stepped(STEP), 0.3)
+    assert [command.row.op for command in commands if isinstance(command, Book)] == ["summarise"]
+    assert machine.state == "settling"
 
 
 def test_a_refused_attempt_moves_on_and_the_agent_sees_only_the_answer() -> None:

@@ -74,6 +74,15 @@ class TestEstimates:
         assert estimate(PRICES.quote("local", None, NOW), 0, 1, NOW).money == 0
         assert estimate(PRICES.quote("unknown", None, NOW), 0, 1, NOW).money is None
 
+    def test_a_batch_is_all_its_requests_at_half_the_price_each_within_the_models_window(self) -> None:
+        quote = PRICES.quote("gpt", None, NOW)
+        charge = estimate(quote, 3996, 1000, NOW, batch_of=10)
+        assert (charge.tokens, charge.money) == (2000, (1000 * Decimal("2.5") + 1000 * 10) / 2_000_000)
+        assert estimate(quote, 0, 0, NOW, batch_of=10).tokens == 1 + 10 * OUTPUT_TOKENS_UNSAID
+        assert quote.row is not None
+        assert quote.row.context is not None
+        assert estimate(quote, 32_000_000, 10, NOW, batch_of=10).tokens <= 10 * quote.row.context + 10
+
 
 class TestAttempts:
     def test_one_that_was_not_sent_gives_back_what_was_set_aside(self) -> None:
@@ -102,6 +111,17 @@ class TestAttempts:
         call.answered(wire.End())
         assert call.booked(ROW).estimated_tokens == 2001
         assert used(keeper, who) == [2001]
+
+    def test_a_step_before_the_answer_counts_beside_it(self) -> None:
+        keeper, who = steward(), agent("1usd/day")
+        call = purse(keeper, who, max_output_tokens=1000)
+        call.dispatched(Candidate("gpt", None))
+        spent = end("0.02")
+        step = replace(ROW, op="summarise", usage=spent.usage, cost=spent.cost, last=False)
+        assert call.booked(step) == step
+        call.answered(end())
+        call.booked(ROW)
+        assert used(keeper, who) == [Decimal("0.03")]
 
     def test_an_answer_counts_with_what_it_cost(self) -> None:
         keeper, who = steward(), agent("1usd/day")

@@ -23,7 +23,6 @@ from .state import is_sealed
 
 PATH = "/responses"
 OUTPUT_TOKENS_MIN = 16
-COMPACT_TOKENS_MIN = 1000
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 LITE_HEADER = "x-openai-internal-codex-responses-lite"
 PASSED_HEADERS = (
@@ -83,14 +82,13 @@ def _body(draft: Draft) -> dict[str, Any]:
 
 
 def _context_management(draft: Draft) -> dict[str, Any]:
-    """The length from which on the server compacts (OpenAI API reference: context_management)."""
+    """The length from which on the server compacts; at least 1000, as all wishes are (OpenAI API reference)."""
     wish = draft.target.compaction
     if wish is None:
         return {}
     if wish.clear_tool_results:
         draft.drop("compaction.clear_tool_results", "the provider has no such edit")
-    threshold = max(wish.at_tokens, COMPACT_TOKENS_MIN)
-    return {"context_management": [{"type": "compaction", "compact_threshold": threshold}]}
+    return {"context_management": [{"type": "compaction", "compact_threshold": wish.at_tokens}]}
 
 
 def _stand_in(draft: Draft) -> str:

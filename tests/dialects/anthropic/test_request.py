@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from kruxos.dialects.base import NativeCompaction
 from kruxos.errors import BadRequestError, UnsupportedError
 from kruxos.messages import (
     Document,
@@ -413,3 +415,32 @@ def test_a_native_requests_own_words_for_an_effort_stand_where_its_model_is_aske
     assert body["thinking"] == given["thinking"]
     body, _ = encode(native(given | {"model": "another"}, "medium"), target("anthropic", SONNET))
     assert body["thinking"] != given["thinking"]
+
+
+def test_compaction_is_asked_for_by_an_edit_and_its_beta_is_named() -> None:
+    asked = replace(target("anthropic", SONNET), compaction=NativeCompaction(120_000))
+    body, encoded = encode(ask(), asked)
+    trigger = {"type": "input_tokens", "value": 120_000}
+    assert body["context_management"] == {"edits": [{"type": "compact_20260112", "trigger": trigger}]}
+    assert encoded.http.headers["anthropic-beta"] == "compact-2026-01-12"
+    assert not encoded.notices
+
+
+def test_results_of_tools_are_cleared_where_that_is_wished_for() -> None:
+    wish = NativeCompaction(120_000, clear_tool_results=True)
+    body, encoded = encode(ask(), replace(target("anthropic", SONNET), compaction=wish))
+    assert [edit["type"] for edit in body["context_management"]["edits"]] == [
+        "clear_tool_uses_20250919", "compact_20260112"]  # fmt: skip
+    assert encoded.http.headers["anthropic-beta"] == "context-management-2025-06-27,compact-2026-01-12"
+
+
+def test_a_length_below_the_least_that_the_provider_compacts_at_is_raised_and_told() -> None:
+    body, encoded = encode(ask(), replace(target("anthropic", SONNET), compaction=NativeCompaction(9_000)))
+    assert body["context_management"]["edits"][0]["trigger"]["value"] == 50_000
+    assert codes(encoded.notices) == ["parameter_clamped"]
+
+
+def test_a_compaction_block_that_goes_back_names_its_beta() -> None:
+    summary = ProviderState("anthropic", SONNET, "compaction", b'{"type":"compaction","content":"so far"}')
+    _, encoded = encode(ask(user("hi"), assistant(summary, Text("so")), user("on")), target("anthropic", SONNET))
+    assert encoded.http.headers["anthropic-beta"] == "compact-2026-01-12"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kruxos import __version__
+from kruxos.dialects.base import NativeCompaction
 from kruxos.dialects.openai_responses import OPENAI_RESPONSES
 from kruxos.dialects.openai_responses.state import sealed
 from kruxos.dialects.profiles import PROFILES
@@ -418,3 +420,13 @@ def test_a_native_body_that_is_no_object_is_a_bad_request() -> None:
 def test_a_native_request_of_another_protocol_is_said_in_our_words() -> None:
     request = ask(native=Native("anthropic", b"{}"))
     assert "input" in json.loads(OPENAI_RESPONSES.encode_request(request, OPENAI).http.body)
+
+
+def test_the_length_from_which_on_the_server_compacts_is_said() -> None:
+    body, _ = encode(ask(), replace(OPENAI, compaction=NativeCompaction(200_000)))
+    assert body["context_management"] == [{"type": "compaction", "compact_threshold": 200_000}]
+
+
+def test_the_server_is_known_to_clear_no_results() -> None:
+    _, encoded = encode(ask(), replace(OPENAI, compaction=NativeCompaction(5000, clear_tool_results=True)))
+    assert codes(encoded.notices) == ["parameter_dropped"]

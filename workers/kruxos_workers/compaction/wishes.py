@@ -41,7 +41,7 @@ def read_wish(said: Mapping[str, Any], wish: Wish, path: str = "compaction") -> 
     if not said:
         return wish
     fields = Fields(said, path)
-    given = {
+    given: dict[str, Any] = {
         "enabled": fields.maybe_boolean("enabled"),
         "at": fields.maybe_number("at", low=AT_MIN, high=AT_MAX),
         "at_tokens": fields.maybe_integer("at_tokens", low=AT_TOKENS_MIN),
