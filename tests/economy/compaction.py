@@ -1,7 +1,7 @@
 """What compaction does to generated histories at every provider, judged by the simulator's own rules.
 
-``python -m tests.economy.compaction [COUNT]`` prints a table. A history grows from call to call, as an agent's does
-that always sends all of it; in between its worker may crash (a successor knows what was handed over, or only that
+``python -m tests.economy.compaction [COUNT [PROVIDER ...]]`` prints a table. A history grows from call
+to call, as an agent's does that always sends all of it; in between its worker may crash (a successor knows what was handed over, or only that
 there was something) and the conversation may move to another provider. Counted are requests that a provider's rules
 refuse, calls torn from their results, requests over the window, and prefixes that were paid for more than once.
 Windows are drawn small, so that histories need not be huge: what a request holds is counted as the simulator counts
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -57,6 +57,7 @@ MODELS = {
     "ollama": "qwen3",
 }  # fmt: skip
 CALLS = 6
+UNBOUNDED = 10**9
 COUNT = 200
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 WORDS = ("the", "file", "returns", "an", "error", "when", "server", "has", "no", "route", "Größe", "漢字", "0x1f", "{}")
@@ -198,7 +199,7 @@ class Trial:
         while _tokens(messages) < 3 * LONG_TOKENS:
             messages += author.turn()
         for each in (place, self.elsewhere):  # what is learned of a model's tokens
-            self._send(each, Request(list(messages), tools=TOOLS), max(window, _tokens(messages)))
+            self._send(each, Request(list(messages), tools=TOOLS), UNBOUNDED)
         while _tokens(messages) < window * random.uniform(0.6, 1.6):
             messages += author.turn()
         for _ in range(CALLS):
@@ -263,6 +264,7 @@ class Trial:
         real = count_request(arrived)
         if real > window:
             self.score.exceeded += 1
+            self.score.why[f"{place.name}, history {self.seed}: {real} tokens over {window}"] += 1
         place.preflight.corrections.learn(place.model, "", estimate_tokens(request, place.model), real)
         return text or "nothing"
 
@@ -298,9 +300,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def main(count: int) -> None:
+def main(count: int, names: Sequence[str]) -> None:
     print(f"{'provider':14}" + "".join(f"{column:>12}" for column in COLUMNS))  # noqa: T201
-    for name in MODELS:
+    for name in names or MODELS:
         score = run(name, range(count))
         print(f"{name:14}" + "".join(f"{getattr(score, column):>12}" for column in COLUMNS), flush=True)  # noqa: T201
         for why, times in score.why.most_common(5):
@@ -308,4 +310,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT, sys.argv[2:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ class Turns:
     _turns: dict[str, _Turn] = field(default_factory=dict[str, _Turn])
 
     @asynccontextmanager
-    async def of(self, name: str) -> AsyncIterator[None]:
+    async def of(self, name: str) -> AsyncGenerator[None]:
         """A turn; it begins when nobody else has it."""
         turn = self._turns.setdefault(name, _Turn())
         turn.users += 1

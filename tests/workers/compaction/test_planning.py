@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kruxos.checks import check_request
-from kruxos.messages import COMPACTION_TEMPLATES, Document, Image, Message, Request, Role, Text, ToolCall, ToolResult
+from kruxos.messages import COMPACTION_TEMPLATES, Document, Image, Message, Request, Text, ToolCall, ToolResult
 from kruxos_workers.compaction.planning import TAIL_SHARE, Room, choose_cut, places_to_cut
 from kruxos_workers.compaction.summaries import CHARS_MAX, STATE_CHARS_MAX, Summaries, Summary, digests_of
 from kruxos_workers.compaction.templates import TEMPLATES, instructions
@@ -43,8 +43,7 @@ def test_both_sides_of_every_cut_are_whole_conversations(kinds: list[str], rando
             messages.append(Message("assistant", [ToolCall(each, "f") for each in ids]))
             messages += [Message("tool", [ToolResult(each, "r")]) for each in random.sample(ids, len(ids))]
         else:
-            roles: dict[str, Role] = {"user": "user", "said": "assistant"}
-            messages.append(Message.of(roles.get(kind, "system"), "text"))
+            messages.append({"user": HI, "said": SAID}.get(kind, Message.of("system", "text")))
     for place in places_to_cut(messages):
         check_request(Request(messages[:place]))
         check_request(Request([HI, *messages[place:]]))
