@@ -1,12 +1,12 @@
 """What compaction does to generated histories at every provider, judged by the simulator's own rules.
 
-``python -m tests.economy.compaction [COUNT [PROVIDER ...]]`` prints a table. A history grows from call
-to call, as an agent's does that always sends all of it; in between its worker may crash (a successor knows what was handed over, or only that
-there was something) and the conversation may move to another provider. Counted are requests that a provider's rules
-refuse, calls torn from their results, requests over the window, and prefixes that were paid for more than once.
-Windows are drawn small, so that histories need not be huge: what a request holds is counted as the simulator counts
-it. Before a history each of the two providers has answered one request of some thousand tokens, as those that grow
-have.
+``python -m tests.economy.compaction [COUNT [PROVIDER ...]]`` prints a table. A history grows from call to call, as an
+agent's does that always sends all of it; in between its worker may crash (a successor knows what was handed over, or
+only that there was something) and the conversation may move to another provider. Counted are requests that a
+provider's rules refuse, calls torn from their results, requests over the window, and prefixes that were paid for more
+than once. Windows are drawn small, so that histories need not be huge: what a request holds is counted as the
+simulator counts it. Before a history each of the two providers has answered one request of some thousand tokens, as
+those that grow have.
 """
 
 from __future__ import annotations
