@@ -20,6 +20,9 @@ from kruxos.fields import Fields
 
 _LENGTH = struct.Struct(">I")
 _NIL = b"\xc0"
+_BIN32 = struct.Struct(">BI")
+_BIN32_TAG = 0xC6
+_EMPTY_BIN = b"\xc4\x00"
 _PACKER = msgpack.Packer()
 _KEPT_BYTES_MAX = 64 * 1024
 """A packer keeps a buffer as long as its longest frame: one that lives as long as the process packs short ones."""
@@ -63,16 +66,24 @@ _BY_KIND = {cls.kind: (cls, {name: read for name, _, read in _HEADERS[cls.kind]}
 
 def encode(frame: wire.Frame, number: int | None = None) -> bytes:
     """One frame as bytes, under ``number`` where its id is another there. Raises ``TooLargeError`` over the cap."""
+    data = _packed(frame, frame.id if number is None else number, frame.body)
+    _check_length(len(data))
+    return data
+
+
+def _packed(frame: wire.Frame, number: int, body: bytes) -> bytes:
     header: dict[str, Any] = {}
     for name, default, _ in _HEADERS[frame.kind]:
         value = getattr(frame, name)
         if value != default:
             header[name] = value
-    packer = _PACKER if len(frame.body) <= _KEPT_BYTES_MAX else msgpack.Packer()
-    data = packer.pack([frame.kind, frame.id if number is None else number, header, frame.body])
-    if len(data) > wire.MESSAGE_BYTES_MAX:
-        raise TooLargeError(f"a frame of {len(data)} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
-    return data
+    packer = _PACKER if len(body) <= _KEPT_BYTES_MAX else msgpack.Packer()
+    return packer.pack([frame.kind, number, header, body])
+
+
+def _check_length(length: int) -> None:
+    if length > wire.MESSAGE_BYTES_MAX:
+        raise TooLargeError(f"a frame of {length} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
 
 
 def encode_message(frames: Iterable[wire.Frame]) -> bytes:
@@ -144,10 +155,18 @@ def _frame(value: Any) -> wire.Frame | None:
     return cls(number, body, **values)
 
 
-def encode_link(frame: wire.Frame) -> bytes:
-    """One frame for a link: its length, then the frame."""
-    data = encode(frame)
-    return _LENGTH.pack(len(data)) + data
+def encode_link(frame: wire.Frame) -> list[bytes]:
+    """One frame for a link, in pieces: its length, then the frame. A long body is a piece itself, and not copied.
+
+    Raises ``TooLargeError`` over the cap.
+    """
+    body = frame.body
+    if len(body) <= _KEPT_BYTES_MAX:
+        data = encode(frame)
+        return [_LENGTH.pack(len(data)) + data]
+    head = _packed(frame, frame.id, b"").removesuffix(_EMPTY_BIN) + _BIN32.pack(_BIN32_TAG, len(body))
+    _check_length(len(head) + len(body))
+    return [_LENGTH.pack(len(head) + len(body)) + head, body]
 
 
 class LinkDecoder:
@@ -166,8 +185,7 @@ class LinkDecoder:
         at, have = 0, len(buffer)
         while have - at >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(buffer, at)
-            if length > wire.MESSAGE_BYTES_MAX:
-                raise TooLargeError(f"a frame of {length} bytes is over the cap of {wire.MESSAGE_BYTES_MAX}")
+            _check_length(length)
             if have - at - _LENGTH.size < length:
                 break
             start = at + _LENGTH.size

@@ -47,12 +47,13 @@ class Link:
 
     def send(self, frame: wire.Frame) -> None:
         """Takes a frame: it leaves at once, with the others of this turn, or events ``GATHER_S`` later with others."""
-        data = framing.encode_link(frame)
-        self._queue.append(data)
-        self.queued.add(len(data))
+        was_empty = not self._queue
+        for piece in framing.encode_link(frame):
+            self._queue.append(piece)
+            self.queued.add(len(piece))
         if self.queued.now > QUEUE_BYTES_MAX and self._roomy.is_set():
             self._roomy = trio.Event()
-        if len(self._queue) == 1 and self._went_out():
+        if was_empty and self._went_out():
             return
         self._wake.set()
         if not isinstance(frame, wire.Event):
@@ -105,9 +106,12 @@ class Link:
         return len(data) > JOINED_BYTES_AIM
 
     def _joined(self) -> bytes:
-        data = b"".join(self._queue)
-        self._queue.clear()
-        self._queue.append(data)
+        """What waits before the first long piece, as one."""
+        short: list[bytes | memoryview] = []
+        while self._queue and not self._is_long(self._queue[0]):
+            short.append(self._queue.popleft())
+        data = b"".join(short)
+        self._queue.appendleft(data)
         return data
 
     async def run_writer(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -85,7 +84,7 @@ class Connector:
             attempts_left -= 1
             line = await self._connected_by(deadline_at)
             if deadline_at is not None:
-                opening = replace(opening, deadline_s=max(deadline_at - time.monotonic(), 0.0))
+                opening.deadline_s = max(deadline_at - time.monotonic(), 0.0)
             call = line.open(opening)
             if not line.lost or call.dispatched or not attempts_left:
                 return line, call

@@ -7,7 +7,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
@@ -76,7 +75,7 @@ class Connector:
             attempts_left -= 1
             line = self._connected(deadline_at)
             if deadline_at is not None:
-                opening = replace(opening, deadline_s=max(deadline_at - time.monotonic(), 0.0))
+                opening.deadline_s = max(deadline_at - time.monotonic(), 0.0)
             call = line.open(opening)
             if not line.lost or call.dispatched or not attempts_left:
                 return line, call

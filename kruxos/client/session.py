@@ -14,7 +14,7 @@ labelled ``billed_maybe`` if it had left this process. A call is never sent twic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from kruxos import __version__, errors, framing, wire
 from kruxos.client import sp
@@ -124,7 +124,7 @@ class Session:
             call.fail(errors.ConnectionLostError(self._lost))
             return call, b""
         self._calls[call.id] = call
-        return call, _pack(replace(opening, id=call.id))
+        return call, _pack(opening, call.id)
 
     def leave(self, call: Call) -> bytes:
         """The agent is done with the call: the bytes that cancel it, or none if it was over."""
@@ -195,5 +195,5 @@ class Session:
         return calls
 
 
-def _pack(frame: wire.Frame) -> bytes:
-    return sp.frame(framing.encode(frame))
+def _pack(frame: wire.Frame, number: int | None = None) -> bytes:
+    return sp.frame(framing.encode(frame, number))

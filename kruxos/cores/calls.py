@@ -211,7 +211,8 @@ class CallTable:
         purse = Purse(self.steward, self._providers, agent, frame, self._clock.unix)
         core = Call(terms, purse, self._random, now, self.budget)
         home = plan.candidates[0].provider if plan.candidates else ""
-        frame = replace(frame, role=frame.role or agent.role)  # workers know no agents
+        if agent.role and not frame.role:
+            frame = replace(frame, role=agent.role)  # workers know no agents
         running = Running(self._count, core, purse, frame, agent, [reader], unix, home)
         self._calls[running.number] = running
         self.under_way.set(len(self._calls))

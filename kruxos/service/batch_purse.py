@@ -85,5 +85,4 @@ class BatchPurse:
 
 
 def _tokens(call: Call) -> int:
-    usage = call.usage
-    return 0 if usage is None else usage.input_tokens + (usage.output_tokens or 0)
+    return call.usage.input_tokens + (call.usage.output_tokens or 0)

@@ -74,6 +74,15 @@ class TestEstimates:
         assert estimate(PRICES.quote("local", None, NOW), 0, 1, NOW).money == 0
         assert estimate(PRICES.quote("unknown", None, NOW), 0, 1, NOW).money is None
 
+    def test_a_batch_is_all_its_requests_at_half_the_price_each_within_the_models_window(self) -> None:
+        quote = PRICES.quote("gpt", None, NOW)
+        charge = estimate(quote, 3996, 1000, NOW, batch_of=10)
+        assert (charge.tokens, charge.money) == (2000, (1000 * Decimal("2.5") + 1000 * 10) / 2_000_000)
+        assert estimate(quote, 0, 0, NOW, batch_of=10).tokens == 1 + 10 * OUTPUT_TOKENS_UNSAID
+        assert quote.row is not None
+        assert quote.row.context is not None
+        assert estimate(quote, 32_000_000, 10, NOW, batch_of=10).tokens <= 10 * quote.row.context + 10
+
 
 class TestAttempts:
     def test_one_that_was_not_sent_gives_back_what_was_set_aside(self) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import msgpack
 
-from kruxos import framing, wire
+from kruxos import wire
+from tests.links import link_bytes
 
 MEMORY_MAX = "128MiB"
 """The cap that is meant to be set for rogue workers."""
@@ -51,7 +52,7 @@ GARBAGE = (
     Deed("garbage", 4, b"\xff" * 64),
     Deed("no msgpack", 5, struct.pack(">I", 4) + b"\xc1" * 4),
     Deed("oversized", 6, struct.pack(">I", wire.MESSAGE_BYTES_MAX + 1)),
-    Deed("a frame of agents", 7, framing.encode_link(wire.Open(id=1, body=b"x"))),
+    Deed("a frame of agents", 7, link_bytes(wire.Open(id=1, body=b"x"))),
     Deed("a header of wrong types", 8, _framed(["beat", 0, {"rss_bytes": "much"}, b""])),
 )
 DEEDS = (SPIN, LEAK, FLOOD, *GARBAGE)

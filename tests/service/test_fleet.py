@@ -16,7 +16,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kruxos import framing, wire
+from kruxos import wire
 from kruxos.cores import supervision
 from kruxos.cores.names import Found
 from kruxos.errors import NeedsLoginError
@@ -26,6 +26,7 @@ from kruxos.service.launching import Launching, Request
 from kruxos.service.names import QUESTIONS_MAX, Names
 from kruxos.service.providers import Setup
 from kruxos.service.timers import Timers
+from tests.links import link_bytes
 
 FULL = {"level": "full", "missing": []}
 PARTIAL = {"level": "partial", "missing": ["ports"]}
@@ -280,12 +281,12 @@ async def _ready_with_calls(its: Scene, count: int) -> list[Waiting]:
 
 
 def _event(number: int, body: bytes = b"x") -> bytes:
-    return framing.encode_link(wire.Event(id=number, body=body))
+    return link_bytes(wire.Event(id=number, body=body))
 
 
-END_1, SENT_1 = framing.encode_link(wire.End(id=1)), framing.encode_link(wire.Sent(id=1))
-ERROR_1 = framing.encode_link(wire.Error(id=1, error={"code": "internal", "message": "no"}))
-READY = framing.encode_link(wire.Ready())
+END_1, SENT_1 = link_bytes(wire.End(id=1)), link_bytes(wire.Sent(id=1))
+ERROR_1 = link_bytes(wire.Error(id=1, error={"code": "internal", "message": "no"}))
+READY = link_bytes(wire.Ready())
 PIECES = st.sampled_from([END_1, ERROR_1, SENT_1, READY, _event(1), _event(2)])
 
 
@@ -296,9 +297,9 @@ PIECES = st.sampled_from([END_1, ERROR_1, SENT_1, READY, _event(1), _event(2)])
         (END_1 + _event(1) + SENT_1, ["end"]),
         (ERROR_1 + END_1, ["error"]),
         (SENT_1 + SENT_1 + END_1, ["sent", "sent", "end"]),
-        (_event(77) + framing.encode_link(wire.End(id=78)) + END_1, ["end"]),
-        (READY + READY + framing.encode_link(wire.Drained()) + END_1, ["end"]),
-        (framing.encode_link(wire.Hello(isolation=FULL)) + END_1, ["end"]),
+        (_event(77) + link_bytes(wire.End(id=78)) + END_1, ["end"]),
+        (READY + READY + link_bytes(wire.Drained()) + END_1, ["end"]),
+        (link_bytes(wire.Hello(isolation=FULL)) + END_1, ["end"]),
     ],
     ids=["doubled", "the end first", "an error, then an end", "sent twice", "of attempts it has not",
          "ready again", "hello again"],

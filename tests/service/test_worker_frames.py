@@ -15,6 +15,7 @@ from kruxos.config.load import load
 from kruxos.service.setups import worker_setup
 from kruxos.vault.vault import Vault
 from tests.launcher.harness import Launcher, wait_code
+from tests.links import link_bytes
 
 pytestmark = pytest.mark.real
 
@@ -32,7 +33,7 @@ class Peer:
     came: list[wire.Frame] = field(default_factory=list[wire.Frame])
 
     def send(self, *frames: wire.Frame) -> None:
-        self.link.sendall(b"".join(map(framing.encode_link, frames)))
+        self.link.sendall(link_bytes(*frames))
 
     def until(self, kind: type[wire.Frame]) -> list[wire.Frame]:
         """What comes up to the next of this kind, without beats."""
@@ -114,6 +115,6 @@ def test_what_is_no_frame_ends_it_rather_than_leaving_it_to_guess(peer: Peer, da
 
 @pytest.mark.parametrize("cut", [1, 4, 9])
 def test_a_link_that_ends_within_a_frame_is_the_end_of_a_link(peer: Peer, cut: int) -> None:
-    peer.link.sendall(framing.encode_link(OPEN)[:cut])
+    peer.link.sendall(link_bytes(OPEN)[:cut])
     peer.link.close()
     assert wait_code(peer.pid) == 0

@@ -134,7 +134,7 @@ def test_anthropics_library_submits_polls_and_streams_results(from_anthropic: an
     assert (batch.processing_status, batch.request_counts.processing) == ("in_progress", 3)
     over = ended_anthropic(from_anthropic, batch.id)
     assert (over.request_counts.succeeded, over.request_counts.errored) == (2, 1)
-    results = list(from_anthropic.messages.batches.results(over.id))
+    results: list[Any] = list(from_anthropic.messages.batches.results(over.id))
     assert [each.custom_id for each in results] == ["q0", "q1", "q2"]
     first, wrong, last = (each.result for each in results)
     assert first.type == last.type == "succeeded"
@@ -208,9 +208,9 @@ def test_an_agent_sees_its_own_batches_and_files_only(web: Web, from_openai: ope
         for ask in (stranger.batches.retrieve, stranger.batches.cancel):
             with pytest.raises(openai.NotFoundError):
                 ask(batch.id)
-        for ask in (stranger.files.retrieve, stranger.files.content, stranger.files.delete):
+        for ask_file in (stranger.files.retrieve, stranger.files.content, stranger.files.delete):
             with pytest.raises(openai.NotFoundError):
-                ask(file.id)
+                ask_file(file.id)
         with pytest.raises(anthropic.NotFoundError) as missing:
             twin.messages.batches.retrieve(f"msgbatch_{batch.id.removeprefix('batch_')}")
         assert missing.value.body["error"]["type"] == "not_found_error"  # type: ignore[index]  # the library's body

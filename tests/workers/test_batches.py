@@ -133,6 +133,20 @@ def test_prepared_lines_are_the_providers_and_are_told_of_beside() -> None:
     assert [each.custom_id for each in trio.run(read_about, files.spool)] == ["one", "two"]
 
 
+def test_lines_name_their_models_as_calls_do_and_all_models_and_lengths_are_told() -> None:
+    provider = world(profile=PROFILES["anthropic"]).worker.settings.provider
+    short = HELLO | {"max_output_tokens": 50}
+    found, files = prepare(
+        {"custom_id": "a", "request": short, "model": f"{provider}/claude-haiku-4-5"},
+        {"custom_id": "b", "request": short, "model": "claude-sonnet-4-6"},
+    )
+    asked = [json.loads(line)["params"]["model"] for line in files.files["prepared"].splitlines()]
+    assert asked == found["models"] == ["claude-haiku-4-5", "claude-sonnet-4-6"]
+    assert found["output_tokens"] == 100
+    unsaid, _ = prepare({"custom_id": "a", "request": short}, {"custom_id": "b", "request": HELLO, "model": "default"})
+    assert unsaid["output_tokens"] == 0
+
+
 def test_all_wrong_lines_are_told_at_once_by_their_numbers() -> None:
     with pytest.raises(BadRequestError) as refused:
         prepare({"custom_id": "a", "request": HELLO}, {"custom_id": "a", "request": HELLO}, {"custom_id": "b"})

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 LISTED_MAX = 100
 LISTED_USUALLY = 20
 _PLACE = re.compile(r"[0-9a-f]{24}")
-_ROUTING = ("provider", "role")
 
 
 class MissingError(BadRequestError):
@@ -75,13 +74,14 @@ class Asked:
         """Hands in lines as they come. Their first one says by its model who does them, unless a header does."""
         async with aclosing(Lines(pieces, self.bodies)) as lines:
             first = await lines.first()
-            options: BatchOptions = {"own_models": True, "key": self.headers.get("idempotency-key")}
-            for name in _ROUTING:
-                if (value := self.headers.get(telling.PREFIX + name)) is not None:
-                    options[name] = value
             model = model_of(first, form)
-            if model != DEFAULT_MODEL:
-                options["model"] = model
+            options: BatchOptions = {
+                "own_models": True,
+                "model": None if model == DEFAULT_MODEL else model,
+                "key": self.headers.get("idempotency-key"),
+                "provider": self.headers.get(telling.PREFIX + "provider"),
+                "role": self.headers.get(telling.PREFIX + "role"),
+            }
             return await self.batches.upload(lines.every(), **options)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.service.running import Simulator
 from tests.web.conftest import KEYED, MODELS
-from tests.web.dashboard.running import Dashboard, browsing, dashboard
+from tests.web.dashboard.running import PASSPHRASE, Dashboard, browsing, dashboard
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +38,12 @@ def page(context: Any, board: Dashboard) -> Iterator[Any]:
     yield opened
     opened.close()
     assert complaints == []
+
+
+@pytest.fixture
+def sealed(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[Dashboard]:
+    """A gateway whose vault has a passphrase."""
+    models = f"providers:\n  gpt: {{type: openai, base_url: '{simulator.root}/v1', model: gpt-4o}}\n"
+    with dashboard(tmp_path_factory.mktemp("k"), models, ("gpt",)) as made:
+        made.installation.control("vault.set_passphrase", place="passphrase", passphrase=PASSPHRASE)
+        yield made

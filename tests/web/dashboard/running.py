@@ -18,6 +18,7 @@ from tests.web.running import free_port
 
 CHROMIUM = "/usr/bin/chromium"
 WITHIN_MS = 20_000
+PASSPHRASE = "a long passphrase"
 _WORD = re.compile(r'name="form_word" value="([^"]+)"')
 
 

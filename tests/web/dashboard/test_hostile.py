@@ -9,8 +9,7 @@ import pytest
 
 from kruxos.operations import OPERATIONS
 from kruxos.web.dashboard.desk import FORM_BYTES_MAX, FORM_FIELDS_MAX, GUARDED
-from tests.service.running import Simulator
-from tests.web.dashboard.running import Dashboard, Operator, dashboard
+from tests.web.dashboard.running import PASSPHRASE, Dashboard, Operator
 
 pytestmark = pytest.mark.real
 
@@ -173,14 +172,6 @@ def test_a_path_names_no_operation_but_its_own(operator: Operator, path: str) ->
 # A vault with a passphrase
 
 
-@pytest.fixture
-def sealed(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[Dashboard]:
-    models = f"providers:\n  gpt: {{type: openai, base_url: '{simulator.root}/v1', model: gpt-4o}}\n"
-    with dashboard(tmp_path_factory.mktemp("k"), models, ("gpt",)) as made:
-        made.installation.control("vault.set_passphrase", place="passphrase", passphrase="a long passphrase")
-        yield made
-
-
 def test_each_session_shows_the_passphrase_for_itself(sealed: Dashboard) -> None:
     first, second = sealed.operator(), sealed.operator()
     assert 'name="passphrase"' in first.http.get("/dashboard/agents").text
@@ -188,7 +179,7 @@ def test_each_session_shows_the_passphrase_for_itself(sealed: Dashboard) -> None
     assert refused.status_code == 403
     assert "passphrase" in refused.text
     assert first.post("/agents", name="one", passphrase="wrong").status_code == 409
-    assert "is an agent now" in first.post("/agents", name="one", passphrase="a long passphrase").text
+    assert "is an agent now" in first.post("/agents", name="one", passphrase=PASSPHRASE).text
     assert 'name="passphrase"' not in first.http.get("/dashboard/agents").text
     assert first.post("/agents", name="two").status_code == 200
     assert second.post("/agents", name="three").status_code == 403
@@ -210,6 +201,6 @@ def test_a_locked_vault_is_told_with_what_to_do_and_unlocked_there(sealed: Dashb
     assert "unlock it under Settings" in answer.text
     assert "a-made-up-key" not in answer.text
     assert someone.post("/settings/vault/unlock", passphrase="wrong").status_code == 409
-    assert "The vault is unlocked." in someone.post("/settings/vault/unlock", passphrase="a long passphrase").text
+    assert "The vault is unlocked." in someone.post("/settings/vault/unlock", passphrase=PASSPHRASE).text
     assert "Added late" in someone.post("/settings/add-provider", **wish).text
     someone.http.close()

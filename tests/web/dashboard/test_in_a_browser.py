@@ -13,7 +13,7 @@ import pytest
 
 from kruxos.web.dashboard.adding import TITLES
 from tests.service.running import Simulator, until
-from tests.web.dashboard.running import Dashboard
+from tests.web.dashboard.running import PASSPHRASE, Dashboard
 from tests.web.running import free_port
 
 pytestmark = pytest.mark.real
@@ -237,6 +237,32 @@ def test_a_codex_login_is_given_up(page: Any, board: Dashboard, issuer: Simulato
     sees(page, "You gave this login up.")
 
 
+# The vault
+
+
+def test_a_locked_vault_is_told_everywhere_and_unlocked_with_its_passphrase(context: Any, sealed: Dashboard) -> None:
+    page = context.new_page()
+    page.goto(sealed.link())
+    page.wait_for_url("**/dashboard")
+    go(page, sealed, f"{SETTINGS}/vault")
+    press(page, "Lock")
+    sees(page, "The vault is locked.")
+    go(page, sealed, "/dashboard")
+    sees(page, "The vault is locked: workers that start now get no key.")
+    go(page, sealed, f"{SETTINGS}/add-provider?type=anthropic")
+    sees(page, "so its credentials cannot be stored")
+    go(page, sealed, f"{SETTINGS}/vault")
+    page.fill("#passphrase", "not the passphrase")
+    press(page, "Unlock")
+    page.locator("#problem").wait_for()
+    page.fill("#passphrase", PASSPHRASE)
+    press(page, "Unlock")
+    sees(page, "The vault is unlocked.")
+    add(page, sealed, "anthropic", name="late", api_key="a-made-up-key")
+    sees(page, "Added late")
+    page.close()
+
+
 # Agents
 
 
@@ -289,9 +315,9 @@ def test_calls_have_their_attempts_and_costs_are_charted(page: Any, board: Dashb
         assert agent.chat("hello", provider="tired", fallback="any").provider != "tired"
     go(page, board, "/dashboard/calls")
     page.locator("svg.timeline rect.missed").first.wait_for()
-    sees(page, "tired: rate limited")
+    page.locator("ol.attempts li", has_text="tired: rate limited").first.wait_for()
     go(page, board, "/dashboard/usage")
-    page.locator("svg.chart rect.bar").first.wait_for()
+    page.locator("svg.chart").first.locator("rect.bar").last.wait_for()
     page.get_by_role("link", name="30 days").click()
     page.wait_for_url("**days=30")
     assert page.locator("svg.chart").first.locator("g").count() == 30
