@@ -42,8 +42,7 @@ from kruxos.simulator.world import World
 from kruxos_workers.compaction import Compactor, Length, Needed, Ready, Wish
 from kruxos_workers.compaction.summaries import digests_of
 from kruxos_workers.compaction.templates import TEMPLATES
-from kruxos_workers.estimate import LONG_TOKENS, estimate_range, estimate_tokens
-from kruxos_workers.preflight import Preflight
+from kruxos_workers.estimate import LONG_TOKENS, Corrections, estimate_range, estimate_tokens
 from tests.simulator.support import NOW, Answer, send, world
 from tests.simulator.targets import BASES, CHAT, SPOKEN
 from tests.simulator.test_logins import signed_in
@@ -149,7 +148,7 @@ class Place:
     world: World
     login: str
     compactor: Compactor = field(default_factory=Compactor)
-    preflight: Preflight = field(default_factory=Preflight)
+    corrections: Corrections = field(default_factory=Corrections)
 
     @property
     def model(self) -> str:
@@ -226,9 +225,9 @@ class Trial:
 
     def _call(self, place: Place, request: Request, window: int, wish: Wish) -> None:
         check_request(request)
-        length = Length(
-            place.model, estimate_range(request, place.model)[1], window, place.preflight.ratio(place.model)
-        )
+        estimate, most = estimate_range(request, place.model)
+        known = place.corrections
+        length = Length(place.model, most, window, known.long_ratio(place.model), known.caution(place.model, estimate))
         decided = place.compactor.decide(request, length, wish, "agent")
         if isinstance(decided, Needed):
             decided = self._pay(place, decided, window)
@@ -265,7 +264,7 @@ class Trial:
         if real > window:
             self.score.exceeded += 1
             self.score.why[f"{place.name}, history {self.seed}: {real} tokens over {window}"] += 1
-        place.preflight.corrections.learn(place.model, "", estimate_tokens(request, place.model), real)
+        place.corrections.learn(place.model, "", estimate_tokens(request, place.model), real)
         return text or "nothing"
 
     def _check_pairs(self, request: Request) -> None:

@@ -46,6 +46,7 @@ def home(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def compacted(reply: Any) -> dict[str, Any]:
+    data: dict[str, Any]
     (data,) = [notice.data for notice in reply.notices if notice.code == "compacted"]
     return data
 
@@ -62,7 +63,8 @@ def test_a_summary_is_booked_apart_and_outlives_its_worker_and_an_agent_may_swit
         data = compacted(first)
         assert (data["first"], data["reused"], data["template"]) == (1, False, "coder")
         assert data["cost"]
-        booked = until(lambda: len(found := rows(home, first.call_id)) == 2 and found, "both rows")
+        until(lambda: len(rows(home, first.call_id)) == 2, "both rows")
+        booked = rows(home, first.call_id)
         assert sorted(row["op"] for row in booked) == ["chat", "summarise"]
         assert [row["op"] for row in booked if row["last"]] == ["chat"]
         assert compacted(client.chat(messages=history()))["reused"]

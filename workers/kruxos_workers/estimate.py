@@ -46,6 +46,9 @@ _NEW_WEIGHT = 0.3
 LONG_TOKENS = 1000
 """From so many on, what a provider adds of itself weighs little, and a request tells how long others are."""
 _LONG = "\n"
+MUCH_LONGER = 1.5
+CAUTION = 1.25
+"""A request so many times as long as any that was learned of may be longer than estimated by so much."""
 _RATIO_MAX = 20.0
 DOCUMENT_TOKENS = 3000
 LARGE_IMAGE_TOKENS = 1600
@@ -203,6 +206,7 @@ class Corrections:
     """By how much the real count was more than the estimate, for each model and conversation; newer ones for more."""
 
     _ratios: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict[tuple[str, str], float])
+    _longest: dict[str, int] = field(default_factory=dict[str, int])
 
     def corrected(self, model: str, conversation: str, estimate: int) -> int:
         """An estimate set right by what was learned of the conversation, else of the model."""
@@ -226,25 +230,32 @@ class Corrections:
             self._ratios[key] = before + (ratio - before) * weight
             self._ratios.move_to_end(key)
         if estimate >= LONG_TOKENS:
-            self._learn_long(model, ratio)
+            self._learn_long(model, ratio, estimate)
         while len(self._ratios) > CORRECTIONS_MAX:
             self._ratios.popitem(last=False)
 
-    def _learn_long(self, model: str, ratio: float) -> None:
+    def _learn_long(self, model: str, ratio: float, estimate: int) -> None:
         """Up at once, down slowly: what is too long is refused, what is thought too long only shortened early."""
         key = (model, _LONG)
         before = self._ratios.get(key, ratio)
         self._ratios[key] = ratio if ratio > before else before + (ratio - before) * _NEW_WEIGHT
         self._ratios.move_to_end(key)
+        self._longest[model] = max(estimate, self._longest.get(model, 0))
+        if len(self._longest) > CORRECTIONS_MAX:
+            self._longest.clear()
 
     def too_long(self, model: str, estimate: int, window: int) -> None:
         """The provider says that a request of this estimate is over the window."""
         if estimate > 0:
-            self._learn_long(model, min(_RATIO_MAX, max(1 / _RATIO_MAX, window / estimate)))
+            self._learn_long(model, min(_RATIO_MAX, max(1 / _RATIO_MAX, window / estimate)), estimate)
 
-    def long_ratio(self, model: str) -> float | None:
-        """By how much the model's long requests are longer than estimated; None: nothing was learned yet."""
-        return self._ratios.get((model, _LONG))
+    def long_ratio(self, model: str) -> float:
+        """By how much long requests to the model are longer than estimated."""
+        return self._ratios.get((model, _LONG), 1.0)
+
+    def caution(self, model: str, estimate: int) -> float:
+        """By how much more one of this estimate may be longer, where none like it was learned of."""
+        return CAUTION if estimate > self._longest.get(model, 0) * MUCH_LONGER else 1.0
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over what a forerunner learned of long requests; what is no such thing is not believed."""

@@ -56,10 +56,6 @@ class Preflight:
             raise ContextOverflowError(message)
         return Judged(estimate, tokens)
 
-    def ratio(self, model: str) -> float:
-        """By how much a model's long requests are longer than their estimates; cautious where nothing was learned."""
-        return self.corrections.long_ratio(model) or CERTAIN
-
     def estimated(self, request: Request, model: str) -> int:
         """How long a request probably is, whether it fits or not."""
         return self.corrections.corrected(model, "", estimate_tokens(request, model))

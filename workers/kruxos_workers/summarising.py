@@ -106,7 +106,8 @@ class Shaping:
         is_native_words = request.native is not None and request.native.dialect == settings.dialect.name
         if not wish.enabled or window is None or is_native_words:
             return Shape(request, request, estimate)
-        length = Length(model, most, window, self.worker.preflight.ratio(model))
+        corrections = self.worker.preflight.corrections
+        length = Length(model, most, window, corrections.long_ratio(model), corrections.caution(model, estimate))
         native = native_compaction(settings, row, wish, length)
         if native is not None:
             counted = since_compaction(request, settings.origin)

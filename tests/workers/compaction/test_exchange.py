@@ -15,7 +15,7 @@ from kruxos.codec import encode_request
 from kruxos.messages import Message, Request, Text, ToolCall, ToolResult
 from kruxos_workers.compaction.compactor import HEADING
 from kruxos_workers.exchange import Exchange
-from kruxos_workers.http.scripted import REQUEST, RESET, Script, Wait
+from kruxos_workers.http.scripted import REQUEST, RESET, Script, Step, Wait
 from tests.workers.test_exchange import World, json_answer, world
 
 STATED = {"m-1": {"context": 8000, "max_output": 1000}}
@@ -228,7 +228,7 @@ def test_a_successor_knows_the_summaries_and_what_is_lost_is_told() -> None:
 def test_what_a_provider_refuses_as_too_long_is_made_shorter_the_next_time() -> None:
     async def main() -> None:
         said = {"error": {"message": "too long", "code": "context_length_exceeded"}}
-        steps = [json_answer(400, json.dumps(said)), REQUEST, answer("They looked."), REQUEST, answer("1")]
+        steps: list[Step] = [json_answer(400, json.dumps(said)), REQUEST, answer("They looked."), REQUEST, answer("1")]
         here = world(Script(steps), stated={"m-1": {"context": 40_000}})
         await call(here, history()).run()
         assert here.error.code == "context_overflow"

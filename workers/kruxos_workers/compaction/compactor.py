@@ -38,13 +38,14 @@ MARGIN = 0.9
 class Length:
     """How long a request is, in tokens: by our estimate with large pictures, set right by ``ratio``.
 
-    ``window`` is what its ``model`` takes.
+    ``window`` is what its ``model`` takes. ``caution``: by how much more it may be longer, as nothing like it is known.
     """
 
     model: str
     estimate: int
     window: int
     ratio: float = 1.0
+    caution: float = 1.0
 
     @property
     def tokens(self) -> float:
@@ -99,7 +100,7 @@ class Compactor:
     def decide(self, request: Request, length: Length, wish: Wish, agent: str) -> Ready | Needed:
         """What is to be done before the request is sent."""
         threshold = wish.threshold(length.window)
-        if not wish.enabled or length.tokens < threshold:
+        if not wish.enabled or length.tokens * length.caution < threshold:
             return Ready(request)
         messages = request.messages
         places, digests = places_to_cut(messages), digests_of(agent, messages)
@@ -129,7 +130,9 @@ class Compactor:
         asked = instructions(wish.template, round(room.summary * WORDS_PER_TOKEN))
         spare = MARGIN * length.window - room.summary - _text(asked, length)
         before = "" if older is None else older.text
-        transcript = transcript_of(messages[start:place], before, spare, lambda text: _text(text, length))
+        transcript = transcript_of(
+            messages[start:place], before, spare, lambda text: _text(text, length) * length.caution
+        )
         if transcript is None:
             return None
         first = next(digest for digest, each in zip(digests, messages, strict=True) if each.role != "system")
