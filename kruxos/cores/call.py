@@ -48,6 +48,7 @@ from kruxos.cores.call_vocabulary import (
     Stop,
     Terms,
     Tick,
+    row_of_step,
 )
 from kruxos.cores.policy import RETRIES_MAX, RETRY_BASE_S, Random, RetryBudget, full_jitter_s
 from kruxos.cores.routing import Candidate, HealthView, Skip, choose, others_ready
@@ -261,24 +262,9 @@ class Call:
     def _book_step(self, step: wire.Step, candidate: Candidate, now: float) -> list[Command]:
         """A step before the answer: it was paid for, whatever comes."""
         self._upstream_us += step.upstream_us
-        row = Row(
-            candidate.provider,
-            step.model,
-            "answered",
-            billed_maybe=False,
-            usage=step.usage,
-            raw_usage=step.raw_usage,
-            cost=step.cost,
-            finish_reason=step.finish_reason,
-            upstream_request_id=step.upstream_request_id,
-            upstream_us=step.upstream_us,
-            overhead_us=self._overhead_us(now),
-            elapsed_s=now - self.opened_at,
-            attempts=[attempt.to_wire() for attempt in self.attempts],
-            last=False,
-            op=step.op,
-        )
-        return [Book(row)]
+        overhead_us, elapsed_s = self._overhead_us(now), now - self.opened_at
+        attempts = [attempt.to_wire() for attempt in self.attempts]
+        return [Book(row_of_step(step, candidate.provider, overhead_us, elapsed_s, attempts))]
 
     def _failed(self, frame: wire.Error, candidate: Candidate, now: float) -> list[Command]:
         error = from_wire(frame.error)

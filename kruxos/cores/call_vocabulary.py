@@ -159,4 +159,16 @@ class Row:
     op: str = ""
 
 
+def row_of_step(
+    step: wire.Step, provider: str, overhead_us: int, elapsed_s: float, attempts: list[dict[str, Any]]
+) -> Row:
+    """The row of a step before the answer."""
+    return Row(
+        provider, step.model, "answered", billed_maybe=False, usage=step.usage, raw_usage=step.raw_usage,
+        cost=step.cost, finish_reason=step.finish_reason, upstream_request_id=step.upstream_request_id,
+        upstream_us=step.upstream_us, overhead_us=overhead_us, elapsed_s=elapsed_s, attempts=attempts, last=False,
+        op=step.op,
+    )  # fmt: skip
+
+
 Command: TypeAlias = Dispatch | CancelAttempt | Deliver | Close | Book
