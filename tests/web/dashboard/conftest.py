@@ -19,9 +19,9 @@ def board(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Ite
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context() -> Iterator[Any]:
-    """A browser's context, for all tests."""
+    """A browser's context, for all tests of a file: its driver keeps a loop running in this thread while it lives."""
     with browsing(viewport={"width": 1100, "height": 800}) as made:
         yield made
 
