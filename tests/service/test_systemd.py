@@ -115,12 +115,8 @@ def test_a_supervisor_that_hangs_gives_no_sign_of_life(own: Installation, manage
 
 
 @pytest.mark.real
-def test_without_systemd_sighup_ends_the_gateway_as_the_end_of_its_terminal_does(
-    own: Installation,
-) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a process inherits it ignored, as from `nohup`
+def test_without_systemd_sighup_ends_the_gateway_as_the_end_of_its_terminal_does(own: Installation) -> None:
     with own.serving() as daemon:
-        signal.signal(signal.SIGHUP, before)
         daemon.send_signal(signal.SIGHUP)
         assert daemon.wait_end() == -signal.SIGHUP
 
