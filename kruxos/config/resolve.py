@@ -235,8 +235,9 @@ def http_of(fields: HttpFields | None, report: Report) -> Http:
     """The web process' settings. It listens on this machine alone, unless the file says plainly that it may not."""
     if fields is None:
         return Http()
-    given = {"enabled": True} | fields.model_dump(exclude_none=True)
-    http = Http(**given | {"names": tuple(fields.names or ())})
+    given: dict[str, Any] = {"enabled": True, **fields.model_dump(exclude_none=True)}
+    given["names"] = tuple(fields.names or ())
+    http = Http(**given)
     if not (http.is_loopback or http.remote):
         fix = "127.0.0.1; or `remote: true`, behind something that speaks TLS"
         report.wrong("host", "agents' tokens and prompts would travel in clear text", fix)

@@ -147,7 +147,7 @@ async def show(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _http_address(context: Context) -> str | None:
-    web = {} if context.gateway is None else context.gateway.status()["web"]
+    web: dict[str, Any] = {} if context.gateway is None else context.gateway.status()["web"]
     return web["address"] if web.get("doors") else None
 
 

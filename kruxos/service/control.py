@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 import trio
@@ -84,7 +84,8 @@ class ControlDoor:
     async def _operations(self) -> Mapping[str, Operation]:
         """All by name. They are imported when the first is asked for, and on a thread: no call waits for that."""
         if self.operations is None:
-            self.operations = (await trio.to_thread.run_sync(import_module, "kruxos.operations.whole")).OPERATIONS
+            whole = await trio.to_thread.run_sync(import_module, "kruxos.operations.whole")
+            self.operations = cast("Mapping[str, Operation]", whole.OPERATIONS)
         return self.operations
 
     def _check_unlocked(self, peer: Peer) -> None:

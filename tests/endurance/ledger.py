@@ -47,7 +47,7 @@ def ledger_kills(count: int, home: Path) -> Figures:
     figures = Figures(f"ledger SIGKILL x{count}")
     chance, data = random.Random(5), DataDirectory(home)
     data.create()
-    lost_flushed = corrupt = beyond = 0
+    lost_flushed = corrupt = beyond = there = 0
     ages: list[float] = []
     for _ in range(count):
         flushed, longest_s, killed_at = _one_life(home, chance.uniform(0.3, LIVES_S))

@@ -121,6 +121,8 @@ class Session:
                     reader = self._readers[frame.id] = Reader(self, frame.id)
                     reader.call = self.gateway.calls.open(frame, self.facts, reader)
                     self._note_open(frame.id, reader)
+                case words.HoldCall() | words.ReleaseCall():
+                    pass  # these agents hold nothing back
                 case words.CancelCall(number):
                     self._cancel(number)
                 case words.Answer(frame):

@@ -148,6 +148,8 @@ class Fleet:
                 if command.before != command.after:
                     self.world.log("state", provider.name, command.before, "->", command.after, command.reason)
                 provider.announced(command)
+            case supervision.Outgrown():
+                pass  # for the journal and the log
 
     def _to_worker(self, provider: Provider, number: int, frame: wire.Frame) -> None:
         process = provider.processes.get(number)

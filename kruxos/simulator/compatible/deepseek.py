@@ -163,7 +163,8 @@ def _dress(values: list[Wire], outgoing: Outgoing) -> list[Wire]:
         counts = value.get("usage")
         if counts:
             prompt = counts["prompt_tokens"]
-            read = (counts.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+            details: Wire = counts.get("prompt_tokens_details") or {}
+            read: int = details.get("cached_tokens") or 0
             counts |= {"prompt_cache_hit_tokens": read, "prompt_cache_miss_tokens": prompt - read}
         elif outgoing.is_stream:
             value["usage"] = None

@@ -100,7 +100,7 @@ def _operation(row: Mapping[str, Any]) -> str:
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    cost = row["cost"] or {}
+    cost: Mapping[str, Any] = row["cost"] or {}
     return _given({
         "gen_ai.agent.name": row["agent"],
         "gen_ai.usage.input_tokens": _input_tokens(row),
